@@ -1,0 +1,144 @@
+// Readiness on Linux: epoll for the sockets, an eventfd to be woken from other threads.
+// Level-triggered, so that a socket left half read is simply reported again. The catch: epoll_wait
+// counts in milliseconds, hence deadlines are rounded up.
+#if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <climits>
+#include <new>
+
+#include "platform/platform.h"
+#include "platform/posix_error.h"
+#include "platform/posix_sockets.h"
+
+namespace platform {
+
+namespace {
+
+constexpr int batch_max = 256;
+constexpr std::uint64_t wake_token = UINT64_MAX;  // Wider than any Token.
+
+// Rounds up: waking a millisecond early would only make the loop spin.
+int milliseconds_until(Instant deadline, Instant now) {
+    if (deadline == Instant::never()) return -1;
+    if (deadline <= now) return 0;
+    // Unsigned, because a deadline far in the past of the clock's origin must not overflow.
+    const std::uint64_t left = static_cast<std::uint64_t>(deadline.nanoseconds) -
+                               static_cast<std::uint64_t>(now.nanoseconds);
+    const std::uint64_t milliseconds = left / 1'000'000 + (left % 1'000'000 != 0 ? 1 : 0);
+    return milliseconds > INT_MAX ? INT_MAX : static_cast<int>(milliseconds);
+}
+
+std::uint32_t to_epoll(Interest interest) {
+    return (interest.readable ? EPOLLIN : 0u) | (interest.writable ? EPOLLOUT : 0u);
+}
+
+}  // namespace
+
+struct Poller::State {
+    int epoll = -1;
+    int wake = -1;
+    std::atomic<bool> woken{false};
+    epoll_event ready[batch_max];
+    Event events[batch_max];
+
+    ~State() {
+        if (epoll >= 0) ::close(epoll);
+        if (wake >= 0) ::close(wake);
+    }
+
+    bool start() {
+        epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (epoll < 0) return false;
+        wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (wake < 0) return false;
+        epoll_event event{};
+        event.events = EPOLLIN;
+        event.data.u64 = wake_token;
+        return epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) == 0;
+    }
+
+    // Empties the eventfd first and lowers the flag second. Whoever raises the flag after that
+    // writes again, and the next wait() sees it. Whoever found it still raised did so before the
+    // exchange here, so what it posted is visible to whatever the caller looks at after wait().
+    // The other way round a write could be read away while its flag stayed up for ever.
+    void acknowledge_wake() {
+        std::uint64_t count;
+        (void)!::read(wake, &count, sizeof count);
+        woken.exchange(false);
+    }
+};
+
+Result<std::unique_ptr<Poller>> Poller::open() {
+    const Error no_memory{Code::out_of_memory, Operation::open, ENOMEM};
+    std::unique_ptr<State> state(new (std::nothrow) State);
+    if (!state) return no_memory;
+    if (!state->start()) return last_error(Operation::open);
+    std::unique_ptr<Poller> poller(new (std::nothrow) Poller(std::move(state)));
+    if (!poller) return no_memory;
+    return poller;
+}
+
+Poller::Poller(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Poller::~Poller() = default;
+
+Instant Poller::now() const {
+    timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return {static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec};
+}
+
+Error Poller::watch(Socket socket, Token token, Interest interest) {
+    const int descriptor = descriptor_of(socket);
+    epoll_event event{};
+    event.events = to_epoll(interest);
+    event.data.u64 = token.value;
+    if (epoll_ctl(state_->epoll, EPOLL_CTL_MOD, descriptor, &event) == 0) return {};
+    if (errno == ENOENT && epoll_ctl(state_->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0) {
+        return {};
+    }
+    return last_error(Operation::watch);
+}
+
+void Poller::forget(Socket socket, Token) {
+    // ENOENT: it was paused, which is forgetting too. EBADF: its owner closed it under us.
+    epoll_ctl(state_->epoll, EPOLL_CTL_DEL, descriptor_of(socket), nullptr);
+}
+
+Result<std::span<const Event>> Poller::wait(Instant deadline) {
+    const int timeout = milliseconds_until(deadline, now());
+    const int count = epoll_wait(state_->epoll, state_->ready, batch_max, timeout);
+    if (count < 0 && errno != EINTR) return last_error(Operation::wait);
+    std::size_t reported = 0;
+    for (int i = 0; i < count; i++) {
+        const epoll_event event = state_->ready[i];
+        if (event.data.u64 == wake_token) {
+            state_->acknowledge_wake();
+            continue;
+        }
+        const bool failed = event.events & (EPOLLERR | EPOLLHUP);
+        state_->events[reported++] = {{static_cast<std::uint32_t>(event.data.u64)},
+                                      failed || (event.events & EPOLLIN),
+                                      failed || (event.events & EPOLLOUT)};
+    }
+    return std::span<const Event>(state_->events, reported);
+}
+
+void Poller::wake() {
+    if (state_->woken.exchange(true)) return;
+    const int saved = errno;  // A signal handler must leave it as it was.
+    const std::uint64_t one = 1;
+    (void)!::write(state_->wake, &one, sizeof one);  // Cannot overflow: the flag lets one pass.
+    errno = saved;
+}
+
+Result<std::intptr_t> Poller::handle() const { return std::intptr_t{state_->epoll}; }
+
+}  // namespace platform
+
+#endif

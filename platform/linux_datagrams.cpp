@@ -1,0 +1,574 @@
+// How datagrams move on Linux: recvmmsg and sendmmsg, trains in one piece (UDP_SEGMENT, UDP_GRO),
+// packet information, and the error queue.
+// Everything lies on the stack, at most 16 KiB at a time, so nothing is allocated per datagram.
+// The catch: a batch call may be missing (old kernels, seccomp); then each datagram goes alone.
+#ifdef __linux__
+
+#include <netinet/udp.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include <linux/errqueue.h>  // After time.h, which it forgets to include.
+
+#include <atomic>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "platform/posix_address.h"
+#include "platform/posix_control.h"
+#include "platform/posix_error.h"
+#include "platform/posix_options.h"
+#include "platform/posix_sockets.h"
+
+namespace platform {
+
+namespace {
+
+constexpr std::size_t batch_max = 32;
+
+// What set_system_option() can switch on. A dual-stack socket gets some of them twice, once for
+// each stack, but never both kinds of packet information.
+constexpr std::size_t received_control_size =
+    PosixControl::space(sizeof(timespec)) + PosixControl::space(sizeof(int)) +  // UDP_GRO
+    PosixControl::space(sizeof(in6_pktinfo)) + 4 * PosixControl::space(sizeof(int));
+constexpr std::size_t sent_control_size =
+    PosixControl::space(sizeof(in6_pktinfo)) + 2 * PosixControl::space(sizeof(int)) +
+    PosixControl::space(sizeof(std::uint16_t));
+
+// Whether the kernel has the call; found out by using it, once per process.
+std::atomic<bool> recvmmsg_missing{false};
+std::atomic<bool> sendmmsg_missing{false};
+
+template <class Call>
+auto uninterrupted(Call call) {
+    auto result = call();
+    while (result < 0 && errno == EINTR) result = call();
+    return result;
+}
+
+// ---- Receiving -----------------------------------------------------------------------------
+
+// What one datagram needs beside its payload. Left as it is until the kernel fills it.
+struct Arrival {
+    sockaddr_storage name;
+    iovec part;
+    ControlBuffer<PosixControl, received_control_size> control;
+
+    void prepare(msghdr& message, const Incoming& incoming) {
+        part = {incoming.buffer.data(), incoming.buffer.size()};
+        message = {};
+        message.msg_name = &name;
+        message.msg_namelen = sizeof name;
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+    }
+};
+
+void read_internet_item(const ControlItem& item, PacketInfo& info) {
+    std::uint8_t byte;
+    int integer;
+    if (item.level == IPPROTO_IP && item.type == IP_PKTINFO) {
+        in_pktinfo packet;
+        if (!item.read(packet)) return;
+        info.local.family = Family::ipv4;
+        info.local.size = sizeof packet.ipi_addr;
+        std::memcpy(info.local.bytes.data(), &packet.ipi_addr, sizeof packet.ipi_addr);
+        info.interface_index = static_cast<std::uint32_t>(packet.ipi_ifindex);
+    } else if (item.level == IPPROTO_IPV6 && item.type == IPV6_PKTINFO) {
+        in6_pktinfo packet;
+        if (!item.read(packet)) return;
+        info.local.family = Family::ipv6;
+        info.local.size = sizeof packet.ipi6_addr;
+        std::memcpy(info.local.bytes.data(), &packet.ipi6_addr, sizeof packet.ipi6_addr);
+        info.interface_index = static_cast<std::uint32_t>(packet.ipi6_ifindex);
+        const bool zoned = IN6_IS_ADDR_LINKLOCAL(&packet.ipi6_addr) ||
+                           IN6_IS_ADDR_MC_LINKLOCAL(&packet.ipi6_addr);
+        if (zoned) info.local.scope = info.interface_index;
+    } else if ((item.level == IPPROTO_IP && item.type == IP_TTL) ||
+               (item.level == IPPROTO_IPV6 && item.type == IPV6_HOPLIMIT)) {
+        if (item.read(integer)) info.hop_limit = static_cast<std::int16_t>(integer);
+    } else if (item.level == IPPROTO_IPV6 && item.type == IPV6_TCLASS) {
+        if (item.read(integer)) info.traffic_class = static_cast<std::int16_t>(integer);
+    } else if (item.level == IPPROTO_IP && item.type == IP_TOS) {
+        if (item.read(byte)) info.traffic_class = byte;
+    }
+}
+
+// The kernel writes time stamps and the segment size before all else, and there is always room
+// for these: a train is never mistaken for a datagram, even when an adopted socket has further
+// options switched on and its packet information is cut off.
+void read_item(const ControlItem& item, Incoming& incoming) {
+    if (item.level == IPPROTO_UDP && item.type == UDP_GRO) {
+        int size;
+        if (item.read(size)) incoming.segment_size = static_cast<std::uint16_t>(size);
+    } else if (item.level == SOL_SOCKET && item.type == SO_TIMESTAMPNS) {
+        timespec time;
+        if (!item.read(time)) return;
+        incoming.info.timestamp =
+            static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+    } else if (item.level == SOL_SOCKET && item.type == SCM_RIGHTS) {
+        close_passed_descriptors(item);
+    } else {
+        read_internet_item(item, incoming.info);
+    }
+}
+
+// Not by assignment: most of an Endpoint is room for a path, which nobody needs cleared.
+void clear(PacketInfo& info) {
+    read_sockaddr(nullptr, 0, info.local);
+    info.interface_index = 0;
+    info.hop_limit = -1;
+    info.traffic_class = -1;
+    info.timestamp = 0;
+}
+
+void fill(int descriptor, const msghdr& message, std::size_t size, Incoming& incoming) {
+    incoming.size = size;
+    incoming.truncated = message.msg_flags & MSG_TRUNC;
+    incoming.segment_size = 0;
+    clear(incoming.info);
+    if (message.msg_controllen != 0) {
+        PosixControlReader reader = received_control(message);
+        ControlItem item;
+        while (reader.next(item)) read_item(item, incoming);
+        if (message.msg_flags & MSG_CTRUNC) clear(incoming.info);
+    }
+    const std::size_t name_size =
+        std::min<std::size_t>(message.msg_namelen, sizeof(sockaddr_storage));
+    read_sockaddr(message.msg_name, name_size, incoming.peer);
+    // A length of zero: nothing was written. So it is with Unix senders that have no name.
+    if (name_size == 0 && family_of(descriptor) == Family::local) {
+        incoming.peer.family = Family::local;
+    }
+}
+
+Result<std::size_t> receive_one(int descriptor, Incoming& incoming) {
+    Arrival arrival;
+    msghdr message;
+    const ssize_t size = uninterrupted([&] {
+        arrival.prepare(message, incoming);
+        return recvmsg(descriptor, &message, receive_flags);
+    });
+    if (size < 0) return last_error(Operation::receive);
+    fill(descriptor, message, static_cast<std::size_t>(size), incoming);
+    return std::size_t{1};
+}
+
+// One call only: a second one would consume an error that could not be reported beside the count.
+Result<std::size_t> receive_batch(int descriptor, std::span<Incoming> batch) {
+    Arrival arrivals[batch_max];
+    mmsghdr messages[batch_max];
+    for (std::size_t i = 0; i < batch.size(); i++) {
+        arrivals[i].prepare(messages[i].msg_hdr, batch[i]);
+    }
+    const int count = uninterrupted([&] {
+        return recvmmsg(descriptor, messages, static_cast<unsigned>(batch.size()), receive_flags,
+                        nullptr);
+    });
+    if (count < 0) return last_error(Operation::receive);
+    const auto received = static_cast<std::size_t>(count);
+    for (std::size_t i = 0; i < received; i++) {
+        fill(descriptor, messages[i].msg_hdr, messages[i].msg_len, batch[i]);
+    }
+    return received;
+}
+
+}  // namespace
+
+Result<std::size_t> receive(Socket socket, std::span<Incoming> incoming) {
+    const int descriptor = descriptor_of(socket);
+    if (incoming.empty()) return to_error(EINVAL, Operation::receive);
+    if (incoming.size() == 1 || recvmmsg_missing.load(std::memory_order_relaxed)) {
+        return receive_one(descriptor, incoming[0]);
+    }
+    const auto batch = incoming.first(std::min(batch_max, incoming.size()));
+    const auto count = receive_batch(descriptor, batch);
+    // Sandboxes say EPERM for calls that they do not know; receiving never does.
+    if (count.error().code != Code::not_implemented && count.error().code != Code::not_permitted) {
+        return count;
+    }
+    recvmmsg_missing.store(true, std::memory_order_relaxed);
+    return receive_one(descriptor, incoming[0]);
+}
+
+// ---- Sending -------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::size_t parts_on_stack = 256;  // Two trains of the longest kind.
+
+// Whether the kernel cuts a message into datagrams when asked to; found out once per process.
+enum class Segmentation : std::uint8_t { unknown, missing, loopback_only, works };
+std::atomic<Segmentation> segmentation{Segmentation::unknown};
+
+// Linux 7.0.0 to 7.1.4 spoils trains of equal datagrams on some network cards, and nothing tells.
+bool spoils_trains() {
+    utsname system;
+    if (uname(&system) < 0) return false;
+    char* rest = system.release;
+    const long major = std::strtol(rest, &rest, 10);
+    const long minor = *rest == '.' ? std::strtol(rest + 1, &rest, 10) : 0;
+    const long patch = *rest == '.' ? std::strtol(rest + 1, &rest, 10) : 0;
+    return major == 7 && (minor == 0 || (minor == 1 && patch <= 4));
+}
+
+// A kernel that does not know the control message ignores it, and sends one big datagram. The
+// socket option is as old as the message, so it is asked instead.
+Segmentation probe_segmentation() {
+    const int probe = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return Segmentation::unknown;
+    const bool works = !set_integer(probe, IPPROTO_UDP, UDP_SEGMENT, 1000);
+    ::close(probe);
+    if (!works) return Segmentation::missing;
+    return spoils_trains() ? Segmentation::loopback_only : Segmentation::works;
+}
+
+bool is_loopback(const Endpoint& endpoint) {
+    if (endpoint.family == Family::ipv4) return endpoint.bytes[0] == 127;
+    if (is_mapped(endpoint)) return endpoint.bytes[12] == 127;
+    if (endpoint.family != Family::ipv6) return false;
+    return IN6_IS_ADDR_LOOPBACK(reinterpret_cast<const in6_addr*>(endpoint.bytes.data()));
+}
+
+Endpoint destination_of(Socket socket, const Outgoing& outgoing) {
+    if (outgoing.peer) return *outgoing.peer;
+    const auto peer = peer_endpoint(socket);
+    return peer ? *peer : Endpoint{};
+}
+
+bool can_segment(Socket socket, const Outgoing& outgoing) {
+    Segmentation state = segmentation.load(std::memory_order_relaxed);
+    if (state == Segmentation::unknown) {
+        state = probe_segmentation();
+        segmentation.store(state, std::memory_order_relaxed);
+    }
+    if (outgoing.peer && outgoing.peer->family == Family::local) return false;
+    if (state == Segmentation::works) return true;
+    return state == Segmentation::loopback_only && is_loopback(destination_of(socket, outgoing));
+}
+
+// What one message needs beside its parts.
+struct Departure {
+    sockaddr_storage name;
+    ControlBuffer<PosixControl, sent_control_size> control;
+};
+
+// The IPv4 form of an address that may be mapped; all zero when it is neither.
+in_addr to_ipv4(const Endpoint& endpoint) {
+    in_addr address{};
+    const std::size_t offset = endpoint.family == Family::ipv6 ? 12 : 0;
+    if (endpoint.family != Family::none) {
+        std::memcpy(&address, endpoint.bytes.data() + offset, sizeof address);
+    }
+    return address;
+}
+
+// False when the source is of another family than the destination.
+bool put_info(PosixControlWriter& writer, const PacketInfo& info, const Endpoint& destination) {
+    const bool chosen = info.local.family != Family::none || info.interface_index != 0;
+    const bool chosen_ipv4 = info.local.family == Family::ipv4 || is_mapped(info.local);
+    const int hop_limit = info.hop_limit;
+    const int traffic_class = info.traffic_class;
+    if (destination.family == Family::ipv4 || is_mapped(destination)) {
+        if (info.local.family != Family::none && !chosen_ipv4) return false;
+        if (chosen) {
+            in_pktinfo packet{};
+            packet.ipi_ifindex = static_cast<int>(info.interface_index);
+            packet.ipi_spec_dst = to_ipv4(info.local);
+            writer.put(IPPROTO_IP, IP_PKTINFO, packet);
+        }
+        if (hop_limit >= 0) writer.put(IPPROTO_IP, IP_TTL, hop_limit);
+        if (traffic_class >= 0) writer.put(IPPROTO_IP, IP_TOS, traffic_class);
+    } else if (destination.family == Family::ipv6) {
+        if (chosen_ipv4 || info.local.family == Family::local) return false;
+        if (chosen) {
+            in6_pktinfo packet{};
+            packet.ipi6_ifindex = info.interface_index;
+            if (info.local.family == Family::ipv6) {
+                std::memcpy(&packet.ipi6_addr, info.local.bytes.data(), sizeof packet.ipi6_addr);
+            }
+            writer.put(IPPROTO_IPV6, IPV6_PKTINFO, packet);
+        }
+        if (hop_limit >= 0) writer.put(IPPROTO_IPV6, IPV6_HOPLIMIT, hop_limit);
+        if (traffic_class >= 0) writer.put(IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
+    }
+    return true;
+}
+
+Error prepare(Socket socket, const Outgoing& outgoing, iovec* parts, Departure& departure,
+              msghdr& message) {
+    message = {};
+    if (outgoing.peer) {
+        const socklen_t size = to_sockaddr(*outgoing.peer, departure.name);
+        if (size == 0) return unusable(*outgoing.peer, Operation::send);
+        message.msg_name = &departure.name;
+        message.msg_namelen = size;
+    }
+    for (std::size_t i = 0; i < outgoing.parts.size(); i++) {
+        const auto part = outgoing.parts[i];
+        parts[i] = {const_cast<std::byte*>(part.data()), part.size()};
+    }
+    message.msg_iov = parts;
+    message.msg_iovlen = outgoing.parts.size();
+    if (outgoing.segment_size == 0 && !outgoing.info) return {};
+    PosixControlWriter writer(message, departure.control.bytes);
+    if (outgoing.segment_size != 0) {
+        if (!can_segment(socket, outgoing)) return to_error(EOPNOTSUPP, Operation::send);
+        writer.put(IPPROTO_UDP, UDP_SEGMENT, outgoing.segment_size);
+    }
+    if (outgoing.info &&
+        !put_info(writer, *outgoing.info, destination_of(socket, outgoing))) {
+        return to_error(EINVAL, Operation::send);
+    }
+    return {};
+}
+
+Error send_prepared(Socket socket, const Outgoing& outgoing, iovec* parts) {
+    Departure departure;
+    msghdr message;
+    if (const Error error = prepare(socket, outgoing, parts, departure, message)) return error;
+    const ssize_t sent =
+        uninterrupted([&] { return sendmsg(descriptor_of(socket), &message, send_flags); });
+    return sent < 0 ? last_error(Operation::send) : Error{};
+}
+
+Error send_scattered(Socket socket, const Outgoing& outgoing) {
+    if (outgoing.parts.size() > IOV_MAX) return to_error(EMSGSIZE, Operation::send);
+    std::unique_ptr<iovec[]> parts(new (std::nothrow) iovec[outgoing.parts.size()]);
+    if (!parts) return to_error(ENOMEM, Operation::send);
+    return send_prepared(socket, outgoing, parts.get());
+}
+
+Error send_one(Socket socket, const Outgoing& outgoing) {
+    if (outgoing.parts.size() > parts_on_stack) return send_scattered(socket, outgoing);
+    iovec parts[parts_on_stack];
+    return send_prepared(socket, outgoing, parts);
+}
+
+struct Sent {
+    std::size_t count = 0;
+    Error error;  // Why the next one did not leave.
+};
+
+// As many as fit beside each other on the stack; `asked` tells how many these were.
+Sent send_batch(Socket socket, std::span<const Outgoing> outgoing, std::size_t& asked) {
+    iovec parts[parts_on_stack];
+    Departure departures[batch_max];
+    mmsghdr messages[batch_max];
+    std::size_t parts_used = 0;
+    Error refused;
+    asked = 0;
+    while (asked < batch_max && asked < outgoing.size()) {
+        const Outgoing& each = outgoing[asked];
+        if (each.parts.size() > parts_on_stack - parts_used) break;
+        refused = prepare(socket, each, parts + parts_used, departures[asked],
+                          messages[asked].msg_hdr);
+        if (refused) break;
+        parts_used += each.parts.size();
+        asked++;
+    }
+    if (asked == 0) return {0, refused};
+    const int count = uninterrupted([&] {
+        return sendmmsg(descriptor_of(socket), messages, static_cast<unsigned>(asked), send_flags);
+    });
+    if (count < 0) return {0, last_error(Operation::send)};
+    return {static_cast<std::size_t>(count), {}};
+}
+
+// One after the other, where there is no call for many.
+Sent send_singly(Socket socket, std::span<const Outgoing> outgoing) {
+    Sent sent;
+    for (const Outgoing& each : outgoing) {
+        sent.error = send_one(socket, each);
+        if (sent.error) break;
+        sent.count++;
+    }
+    return sent;
+}
+
+// The kernel lacks the call, or a sandbox forbids it. EPERM may also be a packet filter's answer
+// to this very datagram; then sending it alone is answered in the same way.
+Sent send_without_batch(Socket socket, std::span<const Outgoing> outgoing, Error why) {
+    const Error error = send_one(socket, outgoing[0]);
+    if (why.code == Code::not_permitted && error.code == Code::not_permitted) return {0, error};
+    sendmmsg_missing.store(true, std::memory_order_relaxed);
+    return {error ? 0u : 1u, error};
+}
+
+}  // namespace
+
+Result<std::size_t> send(Socket socket, std::span<const Outgoing> outgoing) {
+    if (outgoing.empty()) return to_error(EINVAL, Operation::send);
+    std::size_t done = 0;
+    Error error;
+    while (done < outgoing.size() && !error) {
+        const auto rest = outgoing.subspan(done);
+        const bool alone = rest.size() == 1 || rest[0].parts.size() > parts_on_stack;
+        std::size_t asked = 1;
+        Sent sent;
+        if (sendmmsg_missing.load(std::memory_order_relaxed)) {
+            sent = send_singly(socket, rest);
+        } else if (alone) {
+            sent = send_singly(socket, rest.first(1));
+        } else {
+            sent = send_batch(socket, rest, asked);
+            const Code code = sent.error.code;
+            if (code == Code::not_implemented || code == Code::not_permitted) {
+                sent = send_without_batch(socket, rest, sent.error);
+                asked = 1;
+            }
+        }
+        done += sent.count;
+        error = sent.error;
+        if (!error && sent.count < asked) break;  // Asking again tells why.
+    }
+    if (done == 0) return error;
+    return done;
+}
+
+// ---- The error queue -----------------------------------------------------------------------
+
+namespace {
+
+// Room for everything that may stand before the report itself: without it the kernel would hand
+// out our own payload, and nothing would say that it came from the error queue.
+constexpr std::size_t report_control_size = 512;
+
+// False for what is no error, time stamps of sending for example.
+bool read_report(const ControlItem& item, Report& report) {
+    const bool known = (item.level == IPPROTO_IP && item.type == IP_RECVERR) ||
+                       (item.level == IPPROTO_IPV6 && item.type == IPV6_RECVERR);
+    sock_extended_err cause;
+    if (!known || !item.read(cause)) return false;
+    if (cause.ee_origin != SO_EE_ORIGIN_LOCAL && cause.ee_origin != SO_EE_ORIGIN_ICMP &&
+        cause.ee_origin != SO_EE_ORIGIN_ICMP6) {
+        return false;
+    }
+    report.error = to_error(static_cast<int>(cause.ee_errno), Operation::receive);
+    report.offender = {};
+    if (cause.ee_origin != SO_EE_ORIGIN_LOCAL) {
+        const auto offender = item.data.subspan(sizeof cause);
+        report.offender = to_endpoint(offender.data(), offender.size());
+    }
+    return true;
+}
+
+// One entry of the queue: a report (1), something else (0), or nothing there (an error).
+Result<std::size_t> take_report(int descriptor, Report& report) {
+    sockaddr_storage name;
+    ControlBuffer<PosixControl, report_control_size> control;
+    msghdr message{};
+    const ssize_t size = uninterrupted([&] {
+        message.msg_name = &name;
+        message.msg_namelen = sizeof name;
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        return recvmsg(descriptor, &message, receive_flags | MSG_ERRQUEUE);
+    });
+    if (size < 0) return last_error(Operation::receive);
+    PosixControlReader reader = received_control(message);
+    ControlItem item;
+    bool found = false;
+    while (!found && reader.next(item)) found = read_report(item, report);
+    if (!found && !(message.msg_flags & MSG_CTRUNC)) return std::size_t{0};
+    if (!found) {
+        report.error = {Code::unknown, Operation::receive, 0};
+        report.offender = {};
+    }
+    report.destination = to_endpoint(name, message.msg_namelen);
+    return std::size_t{1};
+}
+
+}  // namespace
+
+Result<std::size_t> receive_errors(Socket socket, std::span<Report> reports) {
+    const int descriptor = descriptor_of(socket);
+    // A Unix socket has no such queue, ignores the flag, and would hand out a message instead.
+    if (family_of(descriptor) == Family::local) return std::size_t{0};
+    std::size_t count = 0;
+    while (count < reports.size()) {
+        const auto taken = take_report(descriptor, reports[count]);
+        if (!taken && taken.error().code == Code::would_block) break;
+        if (!taken && count == 0) return taken;
+        if (!taken) break;
+        count += *taken;
+    }
+    return count;
+}
+
+// ---- Options -------------------------------------------------------------------------------
+
+namespace {
+
+struct Switch {
+    int level;
+    int option;
+    bool optional;  // The IPv4 side of a dual-stack socket, which IPv6-only ones do not have.
+};
+
+constexpr Switch local_info[] = {{SOL_SOCKET, SO_TIMESTAMPNS, false}};
+constexpr Switch ipv4_info[] = {{IPPROTO_IP, IP_PKTINFO, false},
+                                {IPPROTO_IP, IP_RECVTTL, false},
+                                {IPPROTO_IP, IP_RECVTOS, false},
+                                {SOL_SOCKET, SO_TIMESTAMPNS, false}};
+constexpr Switch ipv6_info[] = {{IPPROTO_IPV6, IPV6_RECVPKTINFO, false},
+                                {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, false},
+                                {IPPROTO_IPV6, IPV6_RECVTCLASS, false},
+                                {IPPROTO_IP, IP_RECVTTL, true},
+                                {IPPROTO_IP, IP_RECVTOS, true},
+                                {SOL_SOCKET, SO_TIMESTAMPNS, false}};
+constexpr Switch internet_trains[] = {{IPPROTO_UDP, UDP_GRO, false}};
+constexpr Switch ipv4_errors[] = {{IPPROTO_IP, IP_RECVERR, false}};
+constexpr Switch ipv6_errors[] = {{IPPROTO_IPV6, IPV6_RECVERR, false},
+                                  {IPPROTO_IP, IP_RECVERR, true}};
+
+std::span<const Switch> switches_of(Family family, Option option) {
+    const bool six = family == Family::ipv6;
+    if (family == Family::none) return {};
+    if (family == Family::local) {
+        if (option == Option::packet_info) return local_info;
+        return {};
+    }
+    if (option == Option::coalesce) return internet_trains;
+    if (option == Option::icmp_errors && six) return ipv6_errors;
+    if (option == Option::icmp_errors) return ipv4_errors;
+    if (option == Option::packet_info && six) return ipv6_info;
+    if (option == Option::packet_info) return ipv4_info;
+    return {};
+}
+
+// Old kernels say that they have never heard of an option.
+Error explained(Error error) {
+    return error.code == Code::operation_not_supported_by_protocol
+               ? to_error(ENOTSUP, error.operation)
+               : error;
+}
+
+}  // namespace
+
+Error set_system_option(int descriptor, Family family, Option option, bool enabled) {
+    const auto switches = switches_of(family, option);
+    if (switches.empty()) return unavailable(descriptor, Operation::set_option);
+    for (const Switch& each : switches) {
+        const Error error = set_integer(descriptor, each.level, each.option, enabled ? 1 : 0);
+        if (error && !each.optional) return explained(error);
+    }
+    return {};
+}
+
+Result<std::int32_t> get_system_option(int descriptor, Family family, Option option) {
+    const auto switches = switches_of(family, option);
+    if (switches.empty()) return unavailable(descriptor, Operation::set_option);
+    const auto value = get_integer(descriptor, switches[0].level, switches[0].option);
+    if (!value) return explained(value.error());
+    return std::int32_t{*value != 0};
+}
+
+}  // namespace platform
+
+#endif

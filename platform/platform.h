@@ -1,0 +1,237 @@
+// Everything the library asks of an operating system: the seam.
+//
+// The linker chooses the implementation; README.md beside this file lists the invariants. Nothing
+// here calls up (a Job's functions excepted), and nothing blocks but Poller::wait and resolve.
+// What creates or asks takes the Poller: a simulated system knows its host by it.
+#pragma once
+
+#include <atomic>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "platform/endpoint.h"
+#include "platform/error.h"
+
+namespace platform {
+
+// ---- Time and readiness --------------------------------------------------------------------
+
+// Monotonic; the origin is the system's own.
+struct Instant {
+    std::int64_t nanoseconds = 0;
+    static constexpr Instant never() { return {INT64_MAX}; }
+    auto operator<=>(const Instant&) const = default;
+};
+
+struct Socket {
+    std::intptr_t handle = -1;
+    explicit operator bool() const { return handle != -1; }
+    bool operator==(const Socket&) const = default;
+};
+
+// Chosen by the caller and handed back untouched. Holds a slot index and a generation, so that an
+// event for a socket closed meanwhile can be recognised.
+struct Token {
+    std::uint32_t value = 0;
+    bool operator==(const Token&) const = default;
+};
+
+struct Interest {
+    bool readable = false;
+    bool writable = false;
+    bool operator==(const Interest&) const = default;
+};
+
+// A socket in an error state is reported readable and writable: the next call tells why.
+struct Event {
+    Token token;
+    bool readable = false;
+    bool writable = false;
+};
+
+// Level-triggered readiness, for one thread.
+class Poller {
+   public:
+    static Result<std::unique_ptr<Poller>> open();
+    ~Poller();
+    Poller(const Poller&) = delete;
+    Poller& operator=(const Poller&) = delete;
+
+    Instant now() const;
+    Error watch(Socket, Token, Interest);  // Adds, or replaces the interest.
+    void forget(Socket, Token);            // Before close(); pausing is forgetting too.
+
+    // Sleeps until something is ready, the deadline passes, wake() is called or a signal arrives.
+    // The events stay valid until the next call.
+    Result<std::span<const Event>> wait(Instant deadline);
+    void wake();  // The only call open to other threads and to signal handlers.
+
+    // What another loop can poll instead of calling wait(); ENOTSUP where the system has none.
+    Result<std::intptr_t> handle() const;
+
+   private:
+    struct State;
+    explicit Poller(std::unique_ptr<State>);
+    std::unique_ptr<State> state_;
+};
+
+// ---- Datagram sockets ----------------------------------------------------------------------
+
+// What travels beside the payload. Zero or minus one: unknown, or left to the system.
+struct PacketInfo {
+    Endpoint local;                     // Received: the destination. Sent: the source.
+    std::uint32_t interface_index = 0;
+    std::int16_t hop_limit = -1;
+    std::int16_t traffic_class = -1;    // DSCP and ECN (RFC 2474, RFC 3168).
+    std::int64_t timestamp = 0;         // Received by the kernel, nanoseconds since 1970.
+};
+
+struct Incoming {
+    std::span<std::byte> buffer;     // In: where to put the payload.
+    std::size_t size = 0;            // Out: how much of it was filled.
+    bool truncated = false;          // The datagram was longer than the buffer.
+    std::uint16_t segment_size = 0;  // Not zero: datagrams of this size (GRO), the last shorter.
+    Endpoint peer;                   // Family::local and size 0: a sender without a name.
+    PacketInfo info;                 // Filled when Option::packet_info is set.
+};
+
+struct Outgoing {
+    std::span<const std::span<const std::byte>> parts;  // Gathered into one datagram.
+    const Endpoint* peer = nullptr;                     // Null on a connected socket.
+    const PacketInfo* info = nullptr;
+    std::uint16_t segment_size = 0;  // Not zero: cut into datagrams of this size (GSO).
+};
+
+// What ICMP (or the local stack) said of a datagram of ours.
+struct Report {
+    Endpoint destination;
+    Endpoint offender;  // Who said so; Family::none when it was this host.
+    Error error;
+};
+
+// Every socket is non-blocking and close-on-exec from birth, and never raises SIGPIPE.
+Result<Socket> open_datagram(Poller&, Family);
+
+// Prepares a descriptor opened elsewhere. It stays the caller's when this fails:
+// ERR_INVALID_FD_TYPE when it is no datagram socket, EBADF when it is nothing.
+Result<Family> adopt(Poller&, Socket);
+void close(Socket);
+
+Error bind(Socket, const Endpoint&);
+Error connect(Socket, const Endpoint&);
+Error disconnect(Socket);  // Linux forgets a port that the kernel chose: bind it again.
+Result<Endpoint> local_endpoint(Socket);
+Result<Endpoint> peer_endpoint(Socket);
+
+// How many were moved, at least one; or why the first was not (would_block included). A send
+// reports fewer than asked for only when the next one failed: ask again to learn why.
+Result<std::size_t> receive(Socket, std::span<Incoming>);
+Result<std::size_t> send(Socket, std::span<const Outgoing>);
+
+// Empties the error queue into the span: drained at every event, or it never sleeps.
+// Zero: it was empty (or the system has none).
+Result<std::size_t> receive_errors(Socket, std::span<Report>);
+
+enum class Option : std::uint8_t {
+    broadcast,
+    reuse_address,        // Only before bind.
+    reuse_port,           // Kernel load balancing; ENOTSUP where the system has none.
+    only_ipv6,
+    hop_limit,            // 1..255
+    multicast_hop_limit,  // 0..255
+    multicast_loopback,
+    receive_buffer_size,  // Bytes; Linux reports twice what was set (socket(7)).
+    send_buffer_size,
+    packet_info,          // Fill Incoming::info.
+    coalesce,             // Allow Incoming::segment_size.
+    icmp_errors,          // Queue Reports; on an unconnected socket they poison other peers.
+};
+Error set_option(Socket, Option, std::int32_t value);
+Result<std::int32_t> get_option(Socket, Option);
+
+// Interfaces are named by an Endpoint: `scope` is the index, else an IPv4 address of it;
+// Family::none leaves the choice to the system.
+Error set_multicast_interface(Socket, const Endpoint& interface);
+
+struct Membership {
+    Endpoint group;
+    Endpoint source;  // Family::none: any source (RFC 4607 otherwise).
+    Endpoint interface;
+};
+Error join(Socket, const Membership&);   // Twice: EADDRINUSE. No such interface: ENODEV.
+Error leave(Socket, const Membership&);  // Not joined: EADDRNOTAVAIL.
+
+Result<std::uint32_t> interface_index(Poller&, std::string_view name);
+Result<std::size_t> interface_indexes(Poller&, std::span<std::uint32_t>);  // How many there are.
+
+// ---- Unix-domain names in the file system -----------------------------------------------------
+
+// Proof that a path is still the one that bind_path made.
+struct PathClaim {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t changed = 0;  // ctime, nanoseconds since 1970.
+};
+
+// bind() for a path: replaces a dead socket (connecting to it is refused), leaves anything else
+// alone. Probe, unlink and bind run under an advisory lock on the directory: one of two wins.
+Result<PathClaim> bind_path(Socket, const Endpoint&, std::uint32_t mode);
+void release_path(const Endpoint&, const PathClaim&);  // Unlinks it if it is still ours.
+
+// ---- Blocking work and other threads ----------------------------------------------------------
+
+// Embedded in the caller's own object: queueing allocates nothing. Whoever holds it last frees it.
+struct Job {
+    void (*run)(Job&) = nullptr;      // On a worker's thread; in a mailbox: unused.
+    void (*discard)(Job&) = nullptr;  // Instead of being returned, when its queue is gone.
+    Job* next = nullptr;
+};
+
+// Threads, started when there is work, gone after ten idle seconds. Of one Poller.
+class Workers {
+   public:
+    Workers(Poller&, unsigned threads_max);
+    ~Workers();  // Never waits: what is queued, running or unclaimed is discarded.
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+
+    Error submit(Job&);  // Takes ownership, unless it fails: there is no thread (EAGAIN, ENOMEM).
+    Job* finished();     // In order of completion; null when there are none. Wakes the poller.
+
+   private:
+    struct State;
+    State* state_;
+};
+
+// Many threads in, one out, first in first out; a burst of posts wakes the poller once.
+class Mailbox {
+   public:
+    explicit Mailbox(Poller&);
+    ~Mailbox();  // Discards what nobody took.
+    Mailbox(const Mailbox&) = delete;
+    Mailbox& operator=(const Mailbox&) = delete;
+
+    void post(Job&);  // From any thread, and from signal handlers.
+    Job* take();      // All that was posted, oldest first, linked by `next`; null when none.
+
+   private:
+    Poller& poller_;
+    std::atomic<Job*> newest_{nullptr};
+};
+
+// Posts the job at the next SIGINT or SIGTERM (Ctrl-C), once; the system's own reaction is then
+// restored, so a second Ctrl-C ends a program that hangs. EBUSY when eight are waiting already.
+Error catch_interrupt(Mailbox&, Job&);
+void release_interrupt(Job&);
+
+// getaddrinfo(3); blocks, for use inside a Job. How many endpoints were written, at least one.
+Result<std::size_t> resolve(Job&, std::string_view host, Family, std::span<Endpoint>);
+
+// Prints one line to stderr and aborts: the end of a program that ignores an error.
+[[noreturn]] void abandon(std::string_view text);
+
+}  // namespace platform

@@ -1,0 +1,41 @@
+// control.h on top of cmsghdr. For platform/ only.
+#pragma once
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <span>
+
+#include "platform/control.h"
+
+namespace platform {
+
+struct PosixControl {
+    using Header = cmsghdr;
+    static constexpr std::size_t length(std::size_t payload) { return CMSG_LEN(payload); }
+    static constexpr std::size_t space(std::size_t payload) { return CMSG_SPACE(payload); }
+    static void attach(msghdr& message, std::byte* bytes, std::size_t size) {
+        message.msg_control = bytes;
+        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(size);
+    }
+};
+
+using PosixControlWriter = ControlWriter<PosixControl, msghdr>;
+using PosixControlReader = ControlReader<PosixControl>;
+
+inline PosixControlReader received_control(const msghdr& message) {
+    return PosixControlReader({static_cast<const std::byte*>(message.msg_control),
+                               static_cast<std::size_t>(message.msg_controllen)});
+}
+
+// Whoever can send to a Unix socket can pass descriptors along; nobody asked for them.
+inline void close_passed_descriptors(const ControlItem& item) {
+    for (std::size_t at = 0; at + sizeof(int) <= item.data.size(); at += sizeof(int)) {
+        int descriptor;
+        std::memcpy(&descriptor, item.data.data() + at, sizeof descriptor);
+        ::close(descriptor);
+    }
+}
+
+}  // namespace platform
