@@ -1,0 +1,111 @@
+// Asking several things to stop at once: Node's AbortSignal, for one thread. (std::stop_token is
+// not everywhere, and is made for many threads; from another thread, post() the stop.)
+#pragma once
+
+#include <cstddef>
+#include <new>
+#include <utility>
+
+#include "core/callback.h"
+
+namespace core {
+
+// A place in a ring, which is all that a token knows of its listeners.
+class StopLink {
+   protected:
+    StopLink() = default;
+    StopLink(const StopLink&) = delete;
+    StopLink& operator=(const StopLink&) = delete;
+    ~StopLink() { leave(); }
+
+   private:
+    friend class StopToken;
+    friend class StopSource;
+    void leave() {
+        next_->previous_ = previous_;
+        previous_->next_ = next_;
+        next_ = previous_ = this;
+    }
+    void enter_before(StopLink& other) {
+        next_ = &other;
+        previous_ = other.previous_;
+        previous_->next_ = other.previous_ = this;
+    }
+
+    StopLink* next_ = this;
+    StopLink* previous_ = this;
+};
+
+// Told when a source stops; out of the ring when it is destroyed.
+class StopListener : private StopLink {
+   public:
+    explicit StopListener(Callback<void()> stopped) : stopped_(std::move(stopped)) {}
+
+   private:
+    friend class StopToken;
+    friend class StopSource;
+    Callback<void()> stopped_;
+};
+
+// A copyable view of a source. Without a source it never stops.
+class StopToken {
+   public:
+    StopToken() = default;
+    StopToken(const StopToken& other) : state_(other.state_) {
+        if (state_) state_->holders++;
+    }
+    StopToken(StopToken&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    StopToken& operator=(StopToken other) noexcept {
+        std::swap(state_, other.state_);
+        return *this;
+    }
+    ~StopToken() {
+        if (state_ && --state_->holders == 0) delete state_;
+    }
+
+    explicit operator bool() const { return state_; }
+    bool stopped() const { return state_ && state_->stopped; }
+    void listen(StopListener& listener) const {
+        listener.leave();
+        if (state_) listener.enter_before(*state_);
+    }
+
+   private:
+    friend class StopSource;
+    struct State : StopLink {
+        ~State() {
+            while (next_ != this) next_->leave();
+        }
+        std::size_t holders = 1;
+        bool stopped = false;
+    };
+    explicit StopToken(State* state) : state_(state) {}
+    State* state_ = nullptr;
+};
+
+// Without memory it has no state: it is then stopped from the start, which nobody can miss.
+class StopSource {
+   public:
+    StopSource() : token_(new (std::nothrow) StopToken::State) {}
+    StopToken token() const { return token_; }
+    bool stopped() const { return !token_ || token_.stopped(); }
+
+    // Tells every listener, once, in the order in which they came. Those may leave, or come,
+    // meanwhile. One that throws keeps the rest for the next call.
+    void stop() {
+        const StopToken token = token_;  // A listener may end this object.
+        if (!token) return;
+        token.state_->stopped = true;
+        while (token.state_->next_ != token.state_) {
+            StopListener* listener = static_cast<StopListener*>(token.state_->next_);
+            listener->leave();
+            Callback<void()> stopped = std::move(listener->stopped_);  // It may end the listener.
+            if (stopped) stopped();
+        }
+    }
+
+   private:
+    StopToken token_;
+};
+
+}  // namespace core
