@@ -1,0 +1,43 @@
+// Where received datagrams lie: 64 slots of 64 KiB for each loop, so no datagram and no train of
+// them is ever cut, and a socket needs no buffer of its own. Virtual memory: a slot costs nothing
+// until it is touched, and the slot used last is used next, so few ever are.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace net {
+
+class Arena {
+   public:
+    using Slot = std::uint8_t;
+    static constexpr std::size_t slot_size = 65536;
+    static constexpr std::size_t slot_count = 64;
+    static constexpr Slot no_slot = 255;
+
+    bool open();  // False: no memory.
+    std::size_t free_count() const { return free_count_; }
+
+    // A slot is held by what was received into it, and by each send made of its bytes.
+    Slot take();  // no_slot when none is free.
+    void hold(Slot slot) { holders_[slot]++; }
+    void release(Slot slot) {
+        if (--holders_[slot] == 0) free_[free_count_++] = slot;
+    }
+
+    std::span<std::byte> bytes(Slot slot) const {
+        return {memory_.get() + slot * slot_size, slot_size};
+    }
+    Slot slot_of(const std::byte* at) const;  // no_slot when it lies elsewhere.
+
+   private:
+    std::unique_ptr<std::byte[]> memory_;
+    std::array<std::uint32_t, slot_count> holders_{};
+    std::array<Slot, slot_count> free_{};  // The top is the one used last.
+    std::size_t free_count_ = 0;
+};
+
+}  // namespace net

@@ -1,0 +1,493 @@
+// The life of a socket: requests and their outcomes, close, destruction.
+//
+// Each request is in one of three lists: `asked` in its tick, `waiting` when it outlasts that, then
+// `done`. The loop is owed one conclude() for each entry of `asked` and `done`, so outcomes come in
+// the order of the calls, across all sockets of the loop.
+#include "net/datagram.h"
+
+#include <new>
+
+#include "net/datagram_state.h"
+#include "net/name.h"
+
+namespace net {
+
+const core::Source::Operations Datagram::State::phases{
+    [](core::Source& self, platform::Event event) { static_cast<State&>(self).ready(event); },
+    [](core::Source& self) { static_cast<State&>(self).take_steps(); },
+    [](core::Source& self) { static_cast<State&>(self).flush(); },
+    [](core::Source& self) { static_cast<State&>(self).conclude(); },
+    [](core::Source& self) { static_cast<State&>(self).finish(); },
+    [](core::Source& self) { static_cast<State&>(self).orphan(); },
+    [](core::Source& self) { delete static_cast<State*>(&self); },
+};
+
+// ---- Birth and death -------------------------------------------------------------------------
+
+Datagram::State::State(core::Loop& owner, Options&& chosen)
+    : core::Source(phases), loop(&owner), options(std::move(chosen)), type(options.type) {}
+
+Datagram::State::~State() {
+    delete listeners;
+}
+
+// A state that could not be attached has no loop: it answers questions, and run() says why.
+Datagram::State* Datagram::State::make(core::Loop& loop, Options&& options) {
+    State* state = new (std::nothrow) State(loop, std::move(options));
+    if (!state) {
+        loop.fail(Error{Code::out_of_memory, Operation::open});
+        return nullptr;
+    }
+    state->exchange = loop.open_error() ? nullptr : Exchange::of(loop);
+    Error failed = loop.open_error();
+    if (!failed && !state->exchange) failed = Error{Code::out_of_memory, Operation::open};
+    if (!failed) failed = loop.attach(*state);
+    if (failed) {
+        loop.fail(failed);
+        state->loop = nullptr;
+    }
+    return state;
+}
+
+Datagram::Datagram(core::Loop& loop, Options options, MessageListener listener)
+    : state_(State::make(loop, std::move(options))) {
+    if (!state_ || !state_->loop) return;
+    if (listener) on_message(std::move(listener));
+    const core::StopToken& token = state_->options.stop;
+    if (token.stopped()) {
+        close();
+    } else if (token) {
+        state_->stopping.reset(new (std::nothrow) State::Stopping(*state_));
+        if (state_->stopping) {
+            token.listen(*state_->stopping);
+        } else {
+            loop.fail(Error{Code::out_of_memory, Operation::open});
+        }
+    }
+}
+
+Datagram::~Datagram() {
+    if (state_) state_->destroy();
+}
+
+Datagram& Datagram::operator=(Datagram&& other) noexcept {
+    if (this == &other) return *this;
+    State* const old = std::exchange(state_, std::exchange(other.state_, nullptr));
+    if (old) old->destroy();
+    return *this;
+}
+
+void Datagram::State::destroy() {
+    stopping.reset();
+    destroyed = true;
+    if (!loop) {
+        delete this;
+        return;
+    }
+    core::Loop& owner = *loop;
+    if (life != Life::closed) {
+        flush_now();  // Offered to the kernel once.
+        close_descriptor();
+    }
+    life = Life::closed;
+    free_requests();
+    retry.cancel();
+    linger.cancel();
+    if (std::exchange(held, false)) owner.release();
+    owner.detach(*this);
+    if (listeners) listeners->clear();  // An emit in progress goes no further.
+    owner.bury(*this);
+}
+
+// The user's object remains, without a loop: its questions are answered, its requests dropped.
+// Unless a callback held it, and takes it along.
+void Datagram::State::orphan() {
+    stopping.reset();
+    flush_now();
+    close_descriptor();
+    life = Life::closed;
+    free_requests();
+    if (destroyed) return;
+    retry.cancel();
+    linger.cancel();
+    loop->detach(*this);
+    loop = nullptr;
+    exchange = nullptr;
+}
+
+void Datagram::State::close_descriptor() {
+    receiving = false;
+    if (exchange->incoming_owner == this) exchange->incoming_owner = nullptr;
+    if (socket) {
+        if (watched.readable || watched.writable) loop->poller().forget(socket, token);
+        watched = {};
+        if (claim.inode != 0) {
+            if (const Result<Endpoint> local = platform::local_endpoint(socket)) {
+                platform::release_path(*local, claim);
+            }
+            claim = {};
+        }
+        platform::close(std::exchange(socket, {}));
+    }
+    exchange->peers.release(std::exchange(peer, PeerTable::none));
+    binding = Binding::unbound;
+    connection = Connection::none;
+    icmp_queue = false;
+    blocked = false;
+}
+
+// ---- close -----------------------------------------------------------------------------------
+
+void Datagram::close(Listener callback) {
+    if (!state_) return;
+    if (callback && state_->running()) (void)once_close(std::move(callback));
+    state_->close(false);
+}
+
+void Datagram::abort(Listener callback) {
+    if (!state_) return;
+    if (callback && state_->running()) (void)once_close(std::move(callback));
+    state_->close(true);
+}
+
+void Datagram::State::close(bool abort) {
+    if (!loop) return;
+    if (life != Life::open) return refuse(Error{Code::not_running, Operation::close}, {});
+    life = Life::closing;
+    receiving = false;
+    const bool sends_wait = queued_count > 0 && !abort;
+    for (RequestList* list : {&waiting, &done, &asked}) {
+        for (Request* request = list->first; request; request = request->next) {
+            if (request->kind == Request::Kind::refusal || request->kind == Request::Kind::send) {
+                continue;
+            }
+            request->silent = true;
+            if (request->stage == Request::Stage::done || sends_wait) continue;
+            // It has been handed over, so it is closed too.
+            if (request->kind == Request::Kind::adopt) (void)adopt_now(request->descriptor);
+            complete(*request);
+        }
+    }
+    if (abort) {
+        each_undone([this](Request& request) {
+            fail(request, Error{Code::canceled, Operation::send});
+        });
+    } else if (sends_wait) {
+        const auto expire = [this] {
+            flush_now();  // Time may have run out before the first chance to leave.
+            each_undone([this](Request& request) {
+                fail(request, Error{Code::timed_out, Operation::send});
+            });
+            loop->request(*this);
+        };
+        linger = loop->after(options.linger, expire);
+        if (!linger.active()) expire();  // No memory to wait with.
+    }
+    if (outstanding == 0) {
+        loop->finish(*this);
+    } else {
+        loop->request(*this);
+    }
+    (void)update_interest();  // Pausing cannot fail.
+    update_hold();
+}
+
+void Datagram::State::finish() {
+    if (life == Life::closed) return;
+    linger.cancel();
+    retry.cancel();
+    stopping.reset();
+    close_descriptor();
+    life = Life::closed;
+    update_hold();
+    if (listeners) listeners->close.emit();
+}
+
+void Datagram::State::update_hold() {
+    const bool wanted = outstanding > 0 || life == Life::closing ||
+                        (referenced && binding == Binding::bound && life == Life::open);
+    if (wanted == held) return;
+    held = wanted;
+    wanted ? loop->hold() : loop->release();
+}
+
+Datagram& Datagram::ref() {
+    if (state_) {
+        state_->referenced = true;
+        if (state_->loop) state_->update_hold();
+    }
+    return *this;
+}
+
+Datagram& Datagram::unref() {
+    if (state_) {
+        state_->referenced = false;
+        if (state_->loop) state_->update_hold();
+    }
+    return *this;
+}
+
+// What the poller has to say of this socket: a closing one is watched only for room.
+Error Datagram::State::update_interest() {
+    if (!socket) return {};
+    const platform::Interest wanted{receiving, blocked};
+    if (wanted == watched) return {};
+    if (wanted == platform::Interest{}) {
+        loop->poller().forget(socket, token);
+    } else if (const Error failed = loop->poller().watch(socket, token, wanted)) {
+        return failed;
+    }
+    watched = wanted;
+    return {};
+}
+
+// ---- Requests --------------------------------------------------------------------------------
+
+// Null when memory is out: the callback is then destroyed, and one 'error' says ENOMEM.
+Request* Datagram::State::make_request(Request::Kind kind, Outcome outcome) {
+    if (!loop) return nullptr;
+    void* block = exchange->blocks.take();
+    if (!block) {
+        out_of_memory = true;
+        loop->owe(*this);
+        return nullptr;
+    }
+    Request* request = ::new (block) Request(kind);
+    request->outcome = std::move(outcome);
+    return request;
+}
+
+void Datagram::State::ask(Request& request) {
+    asked.push(request);
+    outstanding++;
+    loop->owe(*this);
+    loop->request(*this);
+    update_hold();
+}
+
+void Datagram::State::refuse(Error refusal, Outcome outcome, const Endpoint* about) {
+    Request* request = make_request(Request::Kind::refusal, std::move(outcome));
+    if (!request) return;
+    if (about) request->peer = exchange->peers.hold(*about);
+    fail(*request, refusal);
+    ask(*request);
+}
+
+void Datagram::State::refuse_number(Error refusal, std::int32_t number, Outcome outcome) {
+    const bool applies =
+        refusal.code == Code::bad_port || refusal.code == Code::buffer_out_of_bounds;
+    if (!applies) return refuse(refusal, std::move(outcome));
+    Request* request = make_request(Request::Kind::refusal, std::move(outcome));
+    if (!request) return;
+    request->number = number;
+    request->has_number = true;
+    fail(*request, refusal);
+    ask(*request);
+}
+
+void Datagram::State::refuse_failure(Failure failure, Outcome outcome) {
+    Request* request = make_request(Request::Kind::refusal, std::move(outcome));
+    if (!request) return;
+    fail(*request, std::move(failure));
+    ask(*request);
+}
+
+// Frees what only an undone request needs, and counts it out of the queue.
+void Datagram::State::complete(Request& request) {
+    if (request.stage == Request::Stage::named) Name::cancel(request);
+    free_storage(request);
+    if (request.stage != Request::Stage::done) {
+        request.stage = Request::Stage::done;
+        switch (request.kind) {
+            case Request::Kind::send:
+                queued_count--;
+                queued_bytes -= request.size;
+                break;
+            case Request::Kind::bind:
+            case Request::Kind::adopt:
+            case Request::Kind::connect: steps--; break;
+            case Request::Kind::refusal:
+            case Request::Kind::drain: break;
+        }
+    }
+}
+
+void Datagram::State::fail(Request& request, Error failed) {
+    complete(request);
+    if (request.kind == Request::Kind::send && request.peer == PeerTable::none &&
+        peer != PeerTable::none && !request.has_number) {
+        exchange->peers.hold(peer);  // The address to name, should the socket disconnect meanwhile.
+        request.peer = peer;
+    }
+    request.storage = Request::Storage::error;
+    ::new (&request.error) Error(failed);
+}
+
+void Datagram::State::fail(Request& request, Failure failure) {
+    const Error failed = failure.error;
+    Failure* kept = new (std::nothrow) Failure(std::move(failure));
+    if (!kept) return fail(request, failed);
+    complete(request);
+    request.storage = Request::Storage::failure;
+    request.failure = kept;
+}
+
+void Datagram::State::free_storage(Request& request) {
+    if (request.slot != Arena::no_slot) {
+        exchange->arena.release(std::exchange(request.slot, Arena::no_slot));
+        pinned--;
+    }
+    const Request::Storage storage = request.storage;
+    request.storage = Request::Storage::none;
+    switch (storage) {
+        case Request::Storage::none:
+        case Request::Storage::error: break;
+        case Request::Storage::list:
+            for (PartList* list = request.list; list;) {
+                exchange->blocks.give(std::exchange(list, list->next));
+            }
+            break;
+        case Request::Storage::kept: request.keeper->drop(*request.keeper); break;
+        case Request::Storage::failure: delete request.failure; break;
+    }
+    request.bytes = nullptr;
+}
+
+void Datagram::State::free_request(Request& request) {
+    free_storage(request);
+    if (!request.has_number) exchange->peers.release(request.peer);
+    request.~Request();
+    exchange->blocks.give(&request);
+    outstanding--;
+}
+
+void Datagram::State::free_requests() {
+    for (RequestList* list : {&done, &waiting, &asked}) {
+        while (Request* request = list->pop()) {
+            complete(*request);
+            free_request(*request);
+        }
+    }
+    unsent = nullptr;
+}
+
+// ---- Outcomes --------------------------------------------------------------------------------
+
+// Moves what has been done out of `waiting`: it is owed an outcome again.
+void Datagram::State::collect() {
+    RequestList undone;
+    while (Request* request = waiting.pop()) {
+        if (request->stage == Request::Stage::done) {
+            done.push(*request);
+            loop->owe_late(*this);
+        } else {
+            undone.push(*request);
+        }
+    }
+    waiting = undone;
+}
+
+void Datagram::State::conclude() {
+    if (std::exchange(out_of_memory, false)) {
+        return emit_error(Failure(Error{Code::out_of_memory, Operation::send}));
+    }
+    Request* request = done.pop();
+    if (!request) {
+        request = asked.pop();
+        if (!request) return;
+        if (request == unsent) unsent = request->next;
+        if (request->stage != Request::Stage::done) {
+            request->waiting = true;
+            waiting.push(*request);
+            // Not before: even a look-up that answers at once costs its tick. It may do anything.
+            if (request->stage == Request::Stage::named) request->name->start(*request->name);
+            // A step that has failed already is told before what fell with it.
+            const bool step = !destroyed && request->kind != Request::Kind::send;
+            if (step && request->stage == Request::Stage::done) collect();
+            return;
+        }
+    }
+    report(*request);
+}
+
+// The request is gone before the user's code runs, which may do anything to this socket.
+void Datagram::State::report(Request& request) {
+    static const Failure success;
+    const Request::Kind kind = request.kind;
+    const bool silent = request.silent;
+    const std::uint32_t size = request.size;
+    Outcome outcome = std::move(request.outcome);
+    const bool failed = request.failed();
+    const Failure failure = failed ? failure_of(request) : success;
+    free_request(request);
+    if (kind == Request::Kind::bind || kind == Request::Kind::adopt) listening_due = false;
+    if (life == Life::closing && outstanding == 0) loop->finish(*this);
+    update_hold();
+    if (!silent) tell(kind, outcome, failure, size);
+}
+
+void Datagram::State::tell(Request::Kind kind, Outcome& outcome, const Failure& failure,
+                           std::size_t size) {
+    if (failure) {
+        if (kind == Request::Kind::bind || kind == Request::Kind::adopt) {
+            if (listeners && size) listeners->listening.off(static_cast<core::ListenerId>(size));
+        }
+        return outcome ? outcome(failure, 0) : emit_error(failure);
+    }
+    switch (kind) {
+        case Request::Kind::bind:
+        case Request::Kind::adopt:
+            if (listeners) listeners->listening.emit();
+            break;
+        case Request::Kind::connect: return tell_connected(outcome);
+        case Request::Kind::send:
+            if (outcome) outcome(failure, size);
+            break;
+        case Request::Kind::drain:
+            if (listeners) listeners->drain.emit();
+            break;
+        case Request::Kind::refusal: break;
+    }
+}
+
+// The event, then the callback: on a later tick, when a listener of the event throws.
+void Datagram::State::tell_connected(Outcome& outcome) {
+    struct Remainder {
+        ~Remainder() {
+            if (!outcome || state.destroyed) return;
+            Request* later = state.make_request(Request::Kind::send, std::move(outcome));
+            if (!later) return;
+            later->stage = Request::Stage::done;  // A send of nothing, which has left.
+            state.ask(*later);
+        }
+        State& state;
+        Outcome& outcome;
+    } const remainder{*this, outcome};
+    if (listeners) listeners->connect.emit();
+    if (!outcome || destroyed) return;
+    Outcome callback = std::move(outcome);
+    callback(Failure(), 0);
+}
+
+Failure Datagram::State::failure_of(const Request& request) const {
+    if (request.storage == Request::Storage::failure) return *request.failure;
+    if (request.has_number) {
+        if (request.error.code == Code::bad_port) {
+            return Failure::of_argument(request.error, "port", request.number);
+        }
+        if (request.error.code == Code::buffer_out_of_bounds) {
+            return Failure::of_argument(request.error, request.number ? "length" : "offset");
+        }
+        return Failure(request.error);
+    }
+    if (request.peer == PeerTable::none) return Failure(request.error);
+    return Failure(request.error, exchange->peers[request.peer]);
+}
+
+void Datagram::State::emit_error(const Failure& failure) {
+    if (destroyed) return;
+    if (listeners && listeners->error.emit(failure)) return;
+    loop->unhandled_error(failure.error, failure.text());
+}
+
+}  // namespace net

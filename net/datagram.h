@@ -1,0 +1,201 @@
+// A datagram socket with the semantics of Node's dgram: udp4, udp6 and unix_dgram.
+//
+// Requests (bind, connect, send, close) never fail at the call and never call back inside it: each
+// has exactly one outcome, on a later tick. Questions and settings answer at once. What one tick
+// asks to send leaves together at its end; the bytes stay the caller's until the callback.
+// Every call belongs to the loop's thread. Code names are Node's ("ERR_SOCKET_BAD_PORT").
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "core/callback.h"
+#include "core/loop.h"
+#include "core/stop.h"
+#include "net/address.h"
+#include "net/block_list.h"
+#include "net/failure.h"
+#include "net/lookup.h"
+#include "net/payload.h"
+
+namespace net {
+
+enum class Type : std::uint8_t { udp4, udp6, unix_dgram };
+
+// What arrived. Valid until the listener returns; its bytes may be sent on as they are from inside
+// the listener: the send keeps their place in the receive arena until they have left.
+struct Message {
+    Bytes bytes;
+    const Address& sender;    // host() is "" for a unix sender without a name.
+    bool truncated = false;   // A unix datagram longer than 65,536 bytes: this is its beginning.
+
+    std::size_t size() const { return bytes.size(); }
+    std::string_view text() const { return bytes.text(); }
+};
+
+struct Options {
+    Type type = Type::udp4;
+    bool reuse_addr = false;   // Both sockets must ask. On most systems the last one gets the data.
+    bool reuse_port = false;   // The kernel spreads senders over all sockets that ask; or ENOTSUP.
+    bool ipv6_only = false;
+    int recv_buffer_size = 0;  // Bytes; 0 for the system's choice. Applied before 'listening'.
+    int send_buffer_size = 0;
+    Lookup lookup{};           // Instead of the system's resolver; asked for names only.
+    core::StopToken stop{};    // Closes the socket.
+    std::shared_ptr<const BlockList> send_block_list{};     // Judges send and connect.
+    std::shared_ptr<const BlockList> receive_block_list{};  // What it blocks is dropped, counted.
+    std::chrono::nanoseconds linger = std::chrono::seconds(30);  // What close() waits at most.
+    std::uint32_t send_queue_datagrams_max = 1024;
+    std::size_t send_queue_bytes_max = 8u << 20;
+    std::uint32_t path_mode = 0600;  // Of the file that a unix socket's bind makes.
+};
+
+struct BindOptions {
+    int port = 0;
+    std::string_view address{};  // A literal or a name; "" for every address.
+    bool exclusive = false;      // Not shared with a cluster's other workers.
+    std::intptr_t fd = 0;        // Not zero: adopt this descriptor; port and address are ignored.
+};
+
+// Names the events for listener_count().
+enum class Event : std::uint8_t { message, listening, connect, error, close, drain };
+
+using ListenerId = std::uint32_t;  // 0: memory was out, run() says so.
+struct Listeners;
+
+class Datagram {
+   public:
+    // Callables that take fewer arguments are accepted too.
+    using MessageListener = core::Callback<void(const Message&)>;
+    using Listener = core::Callback<void()>;
+    using ErrorListener = core::Callback<void(const Failure&)>;
+    using ConnectCallback = core::Callback<void(const Failure&)>;
+    using SendCallback = core::Callback<void(const Failure&, std::size_t bytes)>;
+
+    // Does not fail and opens nothing yet: EMFILE and the like are the first request's outcome.
+    explicit Datagram(core::Loop&, Options = {}, MessageListener = {});
+    Datagram(core::Loop& loop, Type type, MessageListener listener = {})
+        : Datagram(loop, Options{.type = type}, std::move(listener)) {}
+    // A silent close: offers queued sends to the kernel, drops what it does not take, destroys the
+    // callbacks without running them. Legal anywhere, inside its own listeners too.
+    ~Datagram();
+    Datagram(Datagram&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    Datagram& operator=(Datagram&& other) noexcept;
+
+    // ---- Listeners -----------------------------------------------------------------------------
+    ListenerId on_message(MessageListener);
+    ListenerId on_listening(Listener);
+    ListenerId on_connect(Listener);
+    ListenerId on_error(ErrorListener);
+    ListenerId on_close(Listener);
+    ListenerId on_drain(Listener);  // A queue that refused has emptied.
+    ListenerId once_message(MessageListener);
+    ListenerId once_listening(Listener);
+    ListenerId once_connect(Listener);
+    ListenerId once_error(ErrorListener);
+    ListenerId once_close(Listener);
+    ListenerId once_drain(Listener);
+    bool off(ListenerId);  // False when there is no such listener (any more).
+    std::size_t listener_count(Event) const;
+
+    // ---- Requests: the outcome is an event or the callback, later ------------------------------
+
+    // 'listening', or 'error' and the socket is unbound again. The callback is a one-shot listener
+    // of 'listening'. Port 0: the kernel chooses. Errors: ERR_SOCKET_ALREADY_BOUND,
+    // ERR_SOCKET_BAD_PORT, ERR_SOCKET_DGRAM_NOT_RUNNING, and those of bind(2) and getaddrinfo(3).
+    void bind(int port = 0, Listener = {});
+    void bind(int port, std::string_view address, Listener = {});
+    void bind(std::string_view path, Listener = {});  // unix_dgram; "@name": an abstract name.
+    void bind(const Endpoint&, Listener = {});
+    void bind(BindOptions, Listener = {});
+    void adopt(std::intptr_t descriptor, Listener = {});  // bind({.fd = descriptor})
+
+    // 'connect', or the error to the callback (without one: 'error'). Binds implicitly. No address
+    // means loopback. ERR_SOCKET_BAD_PORT, ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_IP_BLOCKED,
+    // ERR_SOCKET_DGRAM_NOT_RUNNING, and those of connect(2) and getaddrinfo(3).
+    void connect(int port, ConnectCallback = {});
+    void connect(int port, std::string_view address, ConnectCallback = {});
+    void connect(std::string_view path, ConnectCallback = {});
+    void connect(const Endpoint&, ConnectCallback = {});
+
+    // The callback gets no failure and the byte count, or the failure; exactly once, in the order
+    // of the calls for one destination. Without one, a failure is 'error'. Binds implicitly. No
+    // address means loopback, and no destination the connected peer. In this order of checks:
+    // ERR_BUFFER_OUT_OF_BOUNDS, ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT,
+    // ERR_SOCKET_DGRAM_NOT_RUNNING; then ERR_IP_BLOCKED, ENOBUFS (the queue is full), ENOMEM,
+    // and those of send(2) and getaddrinfo(3).
+    void send(Payload, const Endpoint& destination, SendCallback = {});
+    void send(Payload, int port, SendCallback = {});
+    void send(Payload, int port, std::string_view address, SendCallback = {});
+    void send(Payload, std::string_view path, SendCallback = {});
+    void send(Payload, SendCallback = {});
+    // A part of a message: offset and length in bytes, then as above.
+    template <std::integral Offset, std::integral Length, class... Rest>
+    void send(Bytes message, Offset offset, Length length, Rest&&... rest) {
+        send(Payload(message, static_cast<std::size_t>(offset), static_cast<std::size_t>(length)),
+             std::forward<Rest>(rest)...);
+    }
+
+    // Stops receiving, lets the accepted sends leave, then emits 'close', once, last. A send that
+    // waits for a look-up or for room is waited for at most `linger`, then gets ETIMEDOUT.
+    void close(Listener = {});
+    void abort(Listener = {});  // close(), but what is pending completes with ECANCELED.
+
+    // ---- Questions -----------------------------------------------------------------------------
+    Result<Address> address() const;         // EBADF: not bound.
+    Result<Address> remote_address() const;  // ERR_SOCKET_DGRAM_NOT_CONNECTED.
+    std::size_t get_send_queue_size() const;   // Bytes that wait to leave,
+    std::size_t get_send_queue_count() const;  // and datagrams.
+    Result<int> get_recv_buffer_size() const;  // ERR_SOCKET_BUFFER_SIZE: not bound.
+    Result<int> get_send_buffer_size() const;
+    std::uint64_t blocked_count() const;  // Datagrams that receive_block_list dropped,
+    std::uint64_t stranger_count() const; // and those that were not the connected peer's.
+
+    // ---- Settings: done when they return -------------------------------------------------------
+
+    // Literals only. The event ('listening', 'connect') follows on the next tick; no 'error' does.
+    Result<Address> bind_sync(int port = 0, std::string_view address = {});
+    Result<Address> bind_sync(std::string_view path);
+    Result<Address> connect_sync(int port, std::string_view address = {});
+    Result<Address> connect_sync(std::string_view path);
+    // Lets earlier sends leave to the old peer first; keeps the local port.
+    Error disconnect();
+
+    // EBADF before bind, EINVAL out of range, ERR_SOCKET_DGRAM_NOT_RUNNING after close. Sends asked
+    // for earlier leave first, as the socket was set then.
+    Error set_broadcast(bool);
+    Error set_ttl(int hops);            // 1..255
+    Error set_multicast_ttl(int hops);  // 0..255
+    Error set_multicast_loopback(bool);
+    // An IPv4 address of the interface, or "::%eth1", "::%2"; 0.0.0.0 or :: is the system's choice.
+    Error set_multicast_interface(std::string_view interface);
+    Error set_recv_buffer_size(int bytes);  // Linux doubles it (socket(7)).
+    Error set_send_buffer_size(int bytes);
+
+    // The interface is named by its IPv4 address or as "::%eth1"; "" lets the system choose one to
+    // join, and leaves all. Binds implicitly. ERR_MISSING_ARGS, EINVAL, EADDRINUSE (joined
+    // already), EADDRNOTAVAIL (not joined), ENODEV (no such interface).
+    Error add_membership(std::string_view group, std::string_view interface = {});
+    Error drop_membership(std::string_view group, std::string_view interface = {});
+    Error add_membership_everywhere(std::string_view group);  // Each interface; EADDRINUSE is fine.
+    Error add_source_specific_membership(std::string_view source, std::string_view group,
+                                         std::string_view interface = {});
+    Error drop_source_specific_membership(std::string_view source, std::string_view group,
+                                          std::string_view interface = {});
+
+    // Whether the open socket keeps run() going; remembered before bind, harmless after close.
+    Datagram& ref();
+    Datagram& unref();
+
+   private:
+    struct State;
+    friend struct Name;
+    Listeners* listen();
+    State* state_;
+};
+
+}  // namespace net

@@ -1,0 +1,216 @@
+// What a Datagram stands for: state owned by the loop, so the user's object may go at any time.
+// Not part of the API. The functions are grouped by file: datagram.cpp (life),
+// datagram_bind.cpp, datagram_send.cpp, datagram_receive.cpp, datagram_settings.cpp, name.cpp.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "core/signal.h"
+#include "core/source.h"
+#include "net/datagram.h"
+#include "net/exchange.h"
+#include "net/request.h"
+
+namespace net {
+
+// Comes into being with the first listener.
+struct Listeners {
+    core::Signal<const Message&> message;
+    core::Signal<> listening;
+    core::Signal<> connect;
+    core::Signal<const Failure&> error;
+    core::Signal<> close;
+    core::Signal<> drain;
+
+    void clear() {
+        message.clear();
+        listening.clear();
+        connect.clear();
+        error.clear();
+        close.clear();
+        drain.clear();
+    }
+};
+
+struct Datagram::State : core::Source {
+    enum class Life : std::uint8_t { open, closing, closed };
+    enum class Binding : std::uint8_t { unbound, binding, bound };
+    enum class Connection : std::uint8_t { none, connecting, connected };
+
+    struct Stopping : core::StopListener {
+        explicit Stopping(State& state)
+            : StopListener([&state] {
+                  if (state.life == Life::open) state.close(false);
+              }) {}
+    };
+
+    State(core::Loop&, Options&&);
+    ~State();
+    static State* make(core::Loop&, Options&&);
+
+    // ---- Life (datagram.cpp) -------------------------------------------------------------------
+    bool running() const { return loop && life == Life::open; }
+    void close(bool abort);
+    void destroy();           // By the user.
+    void orphan();            // By the loop.
+    void finish();            // The close phase.
+    void close_descriptor();
+    void update_hold();
+    Error update_interest();
+
+    // ---- Requests and outcomes (datagram.cpp) --------------------------------------------------
+    Request* make_request(Request::Kind, Outcome);
+    void ask(Request&);
+    void refuse(Error, Outcome, const Endpoint* about = nullptr);
+    void refuse_number(Error, std::int32_t number, Outcome);
+    void refuse_failure(Failure, Outcome);
+    void complete(Request&);
+    void fail(Request&, Error);
+    void fail(Request&, Failure);
+    void collect();           // Completed ones that outlasted their tick are owed again.
+    void conclude();
+    void report(Request&);
+    void tell(Request::Kind, Outcome&, const Failure&, std::size_t size);
+    void tell_connected(Outcome&);
+    void emit_error(const Failure&);
+    Failure failure_of(const Request&) const;
+    void free_storage(Request&);
+    void free_request(Request&);
+    void free_requests();
+    template <class F>
+    void each_undone(F);
+
+    // ---- bind, connect (datagram_bind.cpp) -----------------------------------------------------
+    Error check_bind(int port) const;
+    Error check_connect(int port) const;
+    Request* make_bind(Request::Kind, Listeners*, Listener);
+    Request* make_connect(Outcome);
+    void bind_implicitly();
+    bool accept(Request&, const Endpoint&);  // Judges a destination; a refused request fails.
+    Error check_destination(const Endpoint&, Operation) const;
+    void take_steps();                       // The binds and connects that can be done.
+    void take_step(Request&);
+    void step_failed(Request&, Failure);
+    void fail_sends(const Failure&);
+    Error open();
+    Error bind_now(const Endpoint&);
+    Error adopt_now(std::intptr_t descriptor);
+    Error connect_now(const Endpoint&);
+    void set_peer(PeerTable::Index);         // Takes over a hold of it.
+    Error start_receiving();
+    void apply_buffer_sizes();
+    void announce(Request::Kind);
+    Error bind_at_once(const Endpoint&);
+    Result<Address> connect_at_once(const Endpoint&);
+    Error ensure_bound();                    // For settings that bind implicitly.
+    Error disconnect();
+
+    // ---- send (datagram_send.cpp) --------------------------------------------------------------
+    Error check_send(const Payload&, bool has_destination, int port) const;
+    void refuse_send(Error, const Payload&, int port, Outcome);
+    Request* make_send(Payload&, const Endpoint* destination, Outcome);  // Null: it was refused.
+    bool store(Request&, Payload&);
+    bool make_room(std::size_t size);
+    void ask_send(Request&);
+    bool eligible(const Request&) const;
+    Request* next_unsent(const Request*, const Request* until) const;
+    std::size_t gather(Request*& from, const Request* until);
+    void flush(const Request* until = nullptr);
+    void flush_now();                        // Inside a call: what was asked for leaves early.
+    void send_from(Request* first, const Request* until);
+    Request* judge(Request&, Error, int trips);
+    bool retry_later();
+    void copy_pinned();
+    bool copy_out(Request&);
+    void note_refusal(Error);
+    bool first_in_tick(Code);
+
+    // ---- settings (datagram_settings.cpp, datagram_membership.cpp) ------------------------------
+    Error check_setting(Operation);
+    Error set(Operation, platform::Option, std::int32_t value, std::int32_t lowest,
+              std::int32_t highest);
+    Error set_buffer_size(Operation, platform::Option, int bytes);
+    Result<int> get_buffer_size(Operation, platform::Option) const;
+    Result<Address> parse_member(Operation, std::string_view) const;
+    Result<platform::Membership> parse_membership(Operation, std::string_view source,
+                                                  std::string_view group,
+                                                  std::string_view interface);
+    Error join(Operation, std::string_view source, std::string_view group,
+               std::string_view interface);
+    Error leave(Operation, std::string_view source, std::string_view group,
+                std::string_view interface);
+
+    // ---- receive (datagram_receive.cpp) --------------------------------------------------------
+    void ready(platform::Event);
+    void receive();
+    static void hand_on(Exchange&);
+    bool receive_failed(Error);
+    void deliver(const platform::Incoming&);
+    void drain_errors();
+
+    Family family() const {
+        return type == Type::udp4   ? Family::ipv4
+               : type == Type::udp6 ? Family::ipv6
+                                    : Family::local;
+    }
+    bool is_local() const { return type == Type::unix_dgram; }
+
+    static const Operations phases;
+
+    core::Loop* loop;             // Null once the loop has gone, or never was.
+    Exchange* exchange = nullptr;
+    Listeners* listeners = nullptr;
+    Options options;
+    std::unique_ptr<Stopping> stopping;
+
+    Type type;
+    Life life = Life::open;
+    Binding binding = Binding::unbound;
+    Connection connection = Connection::none;
+    bool referenced = true;
+    bool held = false;
+    bool receiving = false;
+    bool listening_due = false;   // No message before it.
+    bool destroyed = false;
+    bool icmp_queue = false;      // The error queue tells of refusals, so calls need not.
+    bool out_of_memory = false;   // A request could not even be made: one 'error' says so.
+    bool refused_full = false;    // 'drain' is owed when the queue has emptied.
+    bool blocked = false;         // Until the poller says writable.
+    bool exhausted = false;       // ENOBUFS has outlasted its retries: one try each.
+    platform::Interest watched;
+    std::uint8_t retries = 0;
+    std::uint8_t receive_batch = 1;
+    std::uint16_t steps = 0;      // Binds and connects that are not done.
+    PeerTable::Index peer = PeerTable::none;  // Of a connected socket.
+    platform::PathClaim claim;    // Of a path that is ours to remove: inode not 0.
+
+    RequestList asked;            // In call order; each is owed an outcome in its tick.
+    RequestList waiting;          // What outlasted its tick.
+    RequestList done;             // Of those, what is owed again.
+    Request* unsent = nullptr;    // In `asked`: nothing before it is left to send.
+    std::uint32_t outstanding = 0;   // Requests not reported.
+    std::uint32_t queued_count = 0;  // Sends that have not left.
+    std::size_t queued_bytes = 0;
+    std::uint32_t pinned = 0;        // Of these, with bytes in the arena.
+    core::Timer retry;
+    core::Timer linger;
+    std::uint64_t refusals = 0;      // Codes reported in tick `refusals_tick`.
+    std::uint64_t refusals_tick = 0;
+    std::uint64_t blocked_count = 0;
+    std::uint64_t stranger_count = 0;
+};
+
+template <class F>
+void Datagram::State::each_undone(F f) {
+    for (RequestList* list : {&waiting, &asked}) {
+        for (Request* request = list->first; request;) {
+            Request* const next = request->next;
+            if (request->stage != Request::Stage::done) f(*request);
+            request = next;
+        }
+    }
+}
+
+}  // namespace net

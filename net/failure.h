@@ -1,0 +1,43 @@
+// What a callback or an 'error' listener gets: an Error and what it was about, with Node's words on
+// demand. Nothing is formatted until text() is called.
+// Catch: `detail` is a view of a literal, never of anything that ends.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "net/address.h"
+#include "platform/error.h"
+
+namespace net {
+
+struct Failure {
+    Error error{};
+    Address address{};          // Family::none when it does not apply; a port of 0 is not written.
+    std::string host{};         // The caller's text where it never became an address.
+    std::string_view detail{};  // Which argument: "offset"; or a remark.
+    std::int64_t value = 0;     // What was received instead: a bad port.
+
+    Failure() = default;  // None: success.
+    Failure(Error what) : error(what) {}
+    Failure(Error what, const Endpoint& about) : error(what), address(about) {}
+
+    // About a text that never became an address: a name not found, a literal that is none.
+    static Failure of_text(Error, std::string host, std::uint16_t port = 0);
+    // About an argument: which one, and what it was where that is a number.
+    static Failure of_argument(Error, std::string_view detail, std::int64_t value = 0);
+
+    explicit operator bool() const { return static_cast<bool>(error); }
+    std::string_view code() const;     // "EADDRINUSE", "ERR_SOCKET_BAD_PORT"; "" for success.
+    std::string_view syscall() const;  // "bind", "getaddrinfo", "recvmsg"; "" where none was.
+    std::int32_t native() const { return error.native; }  // errno, or what Windows says.
+
+    // "bind EADDRINUSE 127.0.0.1:47080", "Socket is already bound"; "" for success.
+    std::string text() const;
+};
+
+// The same for the answers of questions and settings: "setTTL EINVAL".
+std::string text(Error);
+
+}  // namespace net
