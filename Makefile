@@ -1,0 +1,292 @@
+# One file for GNU make (3.81 and later), BSD make and POSIX make: macros, suffix rules and explicit
+# rules, no conditionals and no pattern rules. `make help` lists the targets.
+# Objects lie beside their sources, so flags are changed after a `make clean`, or in a copy of the
+# tree. The catch of portability is that lists are written out: tests/check_lists.sh guards them.
+.POSIX:
+.SUFFIXES:
+.SUFFIXES: .cpp .o .exe .example .fuzz .run
+
+CXX      = c++
+CXXFLAGS = -O2 -Wall -Wextra
+CPPFLAGS =
+LDFLAGS  =
+LDLIBS   = -pthread
+AR       = ar
+RUN      =
+
+CHECKS = layers layers_test facts lists
+
+FUZZ_CXX     = clang++
+FUZZ_FLAGS   = -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_SECONDS = 20
+
+LIBRARY = \
+    core/loop.o \
+    core/timers.o \
+    core/watch.o \
+    net/address.o \
+    net/arena.o \
+    net/block_list.o \
+    net/datagram.o \
+    net/datagram_bind.o \
+    net/datagram_listeners.o \
+    net/datagram_membership.o \
+    net/datagram_receive.o \
+    net/datagram_send.o \
+    net/datagram_settings.o \
+    net/exchange.o \
+    net/failure.o \
+    net/name.o \
+    net/peer_table.o \
+    net/resolver.o \
+    platform/epoll.o \
+    platform/error.o \
+    platform/linux_datagrams.o \
+    platform/local_path.o \
+    platform/posix_mailbox.o \
+    platform/posix_membership.o \
+    platform/posix_resolve.o \
+    platform/posix_sockets.o \
+    platform/posix_workers.o
+
+TOOL = \
+    tools/volley/arguments.o \
+    tools/volley/echo.o \
+    tools/volley/listen.o \
+    tools/volley/main.o \
+    tools/volley/send.o \
+    tools/volley/session.o
+
+EXAMPLES = \
+    tools/examples/connected_send.example \
+    tools/examples/echo.example \
+    tools/examples/exclusive_bind.example \
+    tools/examples/multi_buffer_send.example \
+    tools/examples/multicast.example \
+    tools/examples/multicast_interface.example \
+    tools/examples/send.example \
+    tools/examples/send_and_close.example \
+    tools/examples/syslog.example \
+    tools/examples/udp_server.example \
+    tools/examples/unix_client.example \
+    tools/examples/unix_echo_server.example
+
+TESTS = \
+    tests/core/callback.run \
+    tests/core/embedding.run \
+    tests/core/loop.run \
+    tests/core/loop_memory.run \
+    tests/core/signal.run \
+    tests/core/stop.run \
+    tests/core/timers.run \
+    tests/core/timers_model.run \
+    tests/core/watch.run \
+    tests/net/address.run \
+    tests/net/address_differential.run \
+    tests/net/adopt.run \
+    tests/net/allocations.run \
+    tests/net/bind.run \
+    tests/net/bind_faults.run \
+    tests/net/bind_options.run \
+    tests/net/bind_processes.run \
+    tests/net/bind_sync.run \
+    tests/net/block_list.run \
+    tests/net/blocking.run \
+    tests/net/close.run \
+    tests/net/close_inside.run \
+    tests/net/connect.run \
+    tests/net/connect_faults.run \
+    tests/net/creation.run \
+    tests/net/creation_memory.run \
+    tests/net/endurance.run \
+    tests/net/failure.run \
+    tests/net/fault_walk.run \
+    tests/net/membership.run \
+    tests/net/memory_walk.run \
+    tests/net/message.run \
+    tests/net/names.run \
+    tests/net/names_hanging.run \
+    tests/net/refusals.run \
+    tests/net/refusals_faults.run \
+    tests/net/resolver.run \
+    tests/net/resolver_faults.run \
+    tests/net/resolver_limits.run \
+    tests/net/resolver_memory.run \
+    tests/net/send.run \
+    tests/net/send_forms.run \
+    tests/net/send_queue.run \
+    tests/net/settings.run \
+    tests/net/tick.run \
+    tests/net/unix.run \
+    tests/net/unix_abstract.run \
+    tests/net/unix_paths.run \
+    tests/platform/control.run \
+    tests/platform/datagrams.run \
+    tests/platform/error.run \
+    tests/platform/interrupts.run \
+    tests/platform/linux_errors.run \
+    tests/platform/linux_fallbacks.run \
+    tests/platform/linux_packets.run \
+    tests/platform/local_path.run \
+    tests/platform/mailbox.run \
+    tests/platform/membership.run \
+    tests/platform/options.run \
+    tests/platform/poller.run \
+    tests/platform/processes.run \
+    tests/platform/workers.run
+
+# Those that need exceptions: `make test THROWING_TESTS=` leaves them out.
+THROWING_TESTS = \
+    tests/core/loop_throwing.run \
+    tests/core/signal_throwing.run \
+    tests/core/timers_throwing.run \
+    tests/net/bind_throwing.run \
+    tests/net/close_throwing.run \
+    tests/net/connect_throwing.run \
+    tests/net/resolver_throwing.run \
+    tests/net/send_throwing.run \
+    tests/net/tick_throwing.run
+
+# What the scripts in tests/ run: programs with a main() of their own.
+PROGRAMS =
+
+FUZZERS = \
+    tests/fuzz/address.fuzz \
+    tests/fuzz/block_list.fuzz
+
+HEADERS = \
+    core/callback.h \
+    core/growing.h \
+    core/loop.h \
+    core/signal.h \
+    core/source.h \
+    core/stop.h \
+    core/timers.h \
+    net/address.h \
+    net/arena.h \
+    net/block_list.h \
+    net/block_pool.h \
+    net/datagram.h \
+    net/datagram_state.h \
+    net/exchange.h \
+    net/failure.h \
+    net/lookup.h \
+    net/name.h \
+    net/payload.h \
+    net/peer_table.h \
+    net/request.h \
+    net/resolver.h \
+    net/throwing.h \
+    platform/control.h \
+    platform/endpoint.h \
+    platform/error.h \
+    platform/platform.h \
+    platform/posix_address.h \
+    platform/posix_control.h \
+    platform/posix_error.h \
+    platform/posix_options.h \
+    platform/posix_sockets.h \
+    tests/core/probe.h \
+    tests/net/faults.h \
+    tests/net/life.h \
+    tests/net/outcomes.h \
+    tests/net/receiver.h \
+    tests/net/support.h \
+    tests/net/wire.h \
+    tests/platform/support.h \
+    tests/sanitizers.h \
+    tools/volley/arguments.h \
+    tools/volley/session.h \
+    tools/volley/verbs.h
+
+FLAGS        = -std=c++20 -I. -isystem build/doctest/usr/include
+COMPILE      = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
+LINK         = $(CXX) $(CXXFLAGS) $(LDFLAGS)
+ALL_TESTS    = $(TESTS) $(THROWING_TESTS)
+TEST_OBJECTS = tests/main.o $(ALL_TESTS:.run=.o) $(PROGRAMS:.exe=.o)
+
+default: libvolley.a volley
+
+all: default $(EXAMPLES)
+
+demo: all tools/demo/demo.exe
+	$(RUN) tools/demo/demo.exe
+
+programs: all $(PROGRAMS) $(ALL_TESTS:.run=.exe)
+
+test: programs check $(ALL_TESTS)
+
+check:
+	@failed=0; for check in $(CHECKS); do \
+	    sh tests/check_$$check.sh || failed=1; \
+	done; exit $$failed
+
+fuzz: $(FUZZERS)
+	mkdir -p build
+	for fuzzer in $(FUZZERS); do \
+	    ./$$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/ || exit 1; \
+	done
+
+clean:
+	rm -rf build libvolley.a volley volley.exe
+	find core net platform tests tools \( -name '*.o' -o -name '*.exe' -o -name '*.example' \
+	    -o -name '*.fuzz' -o -name '*.run' -o -name '*.a' \) -exec rm -f {} +
+
+help:
+	@echo 'make          the library (libvolley.a) and the tool (./volley)'
+	@echo 'make all      these and the examples (tools/examples/*.example)'
+	@echo 'make demo     builds everything and shows it at work'
+	@echo 'make programs everything and the test programs, and runs none'
+	@echo 'make test     builds everything, runs the checks, and the tests of what has changed'
+	@echo 'make check    the checks of the sources alone'
+	@echo 'make fuzz     feeds parsers with noise, FUZZ_SECONDS=$(FUZZ_SECONDS) each; wants clang++'
+	@echo 'make clean    removes all that make made'
+	@echo 'Variables: CXX CXXFLAGS CPPFLAGS LDFLAGS LDLIBS AR, and RUN, which runs a program:'
+	@echo 'make CXX=x86_64-w64-mingw32-g++ LDLIBS="-static -lws2_32" RUN=wine test'
+
+libvolley.a: $(LIBRARY)
+	rm -f $@
+	$(AR) rcs $@ $(LIBRARY)
+
+volley: $(TOOL) libvolley.a
+	$(LINK) -o $@ $(TOOL) libvolley.a $(LDLIBS)
+
+tools/demo/demo.exe: tools/demo/demo.o libvolley.a
+	$(LINK) -o $@ tools/demo/demo.o libvolley.a $(LDLIBS)
+
+# An archive, so that a program with a main() of its own keeps it.
+tests/main.a: tests/main.o
+	rm -f $@
+	$(AR) rcs $@ tests/main.o
+
+build/doctest.found:
+	mkdir -p build
+	CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' sh tests/doctest.sh build
+	touch $@
+
+.cpp.o:
+	$(COMPILE) -c -o $@ $<
+
+.o.exe:
+	$(LINK) -o $@ $< tests/main.a libvolley.a $(LDLIBS)
+
+.o.example:
+	$(LINK) -o $@ $< libvolley.a $(LDLIBS)
+
+# The whole library once more for each fuzzer, as all of it needs the instrumentation.
+.cpp.fuzz:
+	$(FUZZ_CXX) $(FLAGS) $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $< $(LIBRARY:.o=.cpp) $(LDLIBS)
+
+# A passed test is a stamp: what has not changed is not run again.
+.exe.run:
+	$(RUN) ./$<
+	touch $@
+
+# Coarse on purpose: a full build takes seconds, and no list of includes can be out of date.
+$(LIBRARY) $(TOOL) $(EXAMPLES:.example=.o) tools/demo/demo.o $(TEST_OBJECTS): $(HEADERS)
+$(TEST_OBJECTS): build/doctest.found
+$(PROGRAMS) $(ALL_TESTS:.run=.exe): tests/main.a libvolley.a
+$(EXAMPLES): libvolley.a
+$(FUZZERS): $(LIBRARY:.o=.cpp) $(HEADERS)
+
+.PHONY: default all demo programs test check fuzz clean help

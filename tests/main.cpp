@@ -1,0 +1,4 @@
+// The main() of every test program: it takes doctest's options (--help lists them).
+// Compiled once and linked to each, because doctest's own half takes longest to compile.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>

@@ -1,0 +1,202 @@
+// Refusals where the kernel tells of them in other ways: by the calls themselves instead of a queue
+// of errors, again and again, or on a descriptor that somebody else has prepared.
+#if defined(__linux__)
+
+#include <netinet/in.h>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/net/faults.h"
+#include "tests/net/outcomes.h"
+
+namespace {
+
+using net::Address;
+using net::Datagram;
+using net::Failure;
+using net::Family;
+using net::Type;
+using test::Audit;
+using test::Call;
+using test::Fault;
+using test::Log;
+using test::local_of;
+using test::sent;
+using test::ticks_in;
+using namespace std::chrono_literals;
+
+// Taken by a socket that hears only itself.
+Address make_dead(Datagram& socket) {
+    const auto bound = socket.bind_sync(0, "127.0.0.1");
+    CHECK(bound);
+    if (!bound) return {};
+    CHECK(socket.connect_sync(bound->port));
+    socket.unref();
+    return *bound;
+}
+
+}  // namespace
+
+TEST_CASE("[27] without a queue of errors a refusal is still one 'error'") {
+    const Audit audit;
+    core::Loop loop;
+    Datagram holder(loop, Type::udp4);
+    const Address dead = make_dead(holder);
+    test::settle(loop);
+    Datagram socket(loop, Type::udp4);
+    Log log;
+    test::record(socket, log);
+    CHECK(socket.bind_sync(0, "127.0.0.1"));
+    {
+        const Fault unknown(Call::setsockopt, ENOPROTOOPT);
+        CHECK(socket.connect_sync(dead.port));
+        CHECK(unknown.hits() == 1);
+    }
+    test::settle(loop);
+    socket.send("one", sent(log, "1"));
+    test::settle(loop);
+    CHECK(log.text() == "listening connect 1(3) error(recvmsg ECONNREFUSED)");  // By a receive.
+    log.lines.clear();
+    for (int i = 2; i < 8; i++) socket.send("x", sent(log, std::to_string(i)));
+    CHECK_FALSE(socket.set_ttl(64));  // By the sends, each over the one before.
+    test::settle(loop);
+    const auto errors = std::count(log.lines.begin(), log.lines.end(),
+                                   "error(recvmsg ECONNREFUSED)");
+    CHECK(errors >= 1);
+    CHECK(errors <= 2);  // The last refusal comes in the next tick.
+    std::erase(log.lines, "error(recvmsg ECONNREFUSED)");
+    CHECK(log.text() == "2(1) 3(1) 4(1) 5(1) 6(1) 7(1)");
+}
+
+TEST_CASE("[27] one 'error' a tick for each code") {
+    const Audit audit;
+    core::Loop loop;
+    Datagram peer(loop, Type::udp4);
+    Datagram socket(loop, Type::udp4);
+    Log log;
+    test::record(socket, log);
+    const auto to = peer.bind_sync(0, "127.0.0.1");
+    REQUIRE(to);
+    if (!to) return;
+    CHECK(socket.bind_sync(0, "127.0.0.1"));
+    {
+        const Fault unknown(Call::setsockopt, ENOPROTOOPT);
+        CHECK(socket.connect_sync(to->port));
+    }
+    test::settle(loop);
+    log.lines.clear();
+    peer.send("behind them", local_of(socket));
+    test::settle(loop, 1);
+    {
+        // The newest comes first; each of them three times.
+        const Fault refused(Call::recvmsg, ECONNREFUSED, 3);
+        const Fault unreachable(Call::recvmsg, EHOSTUNREACH, 3);
+        const Fault network(Call::recvmsg, ENETUNREACH, 3);
+        test::settle(loop, 1);
+        CHECK(refused.hits() + unreachable.hits() + network.hits() == 9);
+    }
+    CHECK(log.text() == "error(recvmsg ENETUNREACH) error(recvmsg EHOSTUNREACH) "
+                        "error(recvmsg ECONNREFUSED) message(behind them)");
+}
+
+TEST_CASE("[27][41] a receive that fails for other reasons is one 'error' a tick") {
+    const Audit audit;
+    core::Loop loop;
+    Datagram socket(loop, Type::udp4);
+    Datagram sender(loop, Type::udp4);
+    Log log;
+    test::record(socket, log);
+    const auto to = socket.bind_sync(0, "127.0.0.1");
+    REQUIRE(to);
+    if (!to) return;
+    test::settle(loop);
+    sender.send("x", *to);
+    test::settle(loop, 1);
+    {
+        const Fault fault(Call::recvmsg, ENOMEM, 2);
+        test::settle(loop, 1);
+        CHECK(fault.hits() == 1);
+        test::settle(loop, 1);
+        CHECK(fault.hits() == 2);
+    }
+    test::settle(loop);
+    CHECK(log.text() == "listening error(recvmsg ENOMEM) error(recvmsg ENOMEM) message(x)");
+}
+
+TEST_CASE("[27] a send that is refused again and again has been refused itself, and no other") {
+    const Audit audit;
+    core::Loop loop;
+    Datagram peer(loop, Type::udp4);
+    Log heard;
+    test::record(peer, heard);
+    const auto to = peer.bind_sync(0, "127.0.0.1");
+    REQUIRE(to);
+    if (!to) return;
+    for (const bool connected : {true, false}) {
+        CAPTURE(connected);
+        Datagram socket(loop, Type::udp4);
+        Log log;
+        socket.on_error([&](const Failure& failure) { log.add(failure.text()); });
+        CHECK(socket.bind_sync());
+        if (connected) CHECK(socket.connect_sync(to->port));
+        test::settle(loop);
+        heard.lines.clear();
+        const auto send = [&](const char* name) {
+            if (connected) socket.send("x", sent(log, name));
+            if (!connected) socket.send("x", *to, sent(log, name));
+        };
+        send("1");
+        {
+            const Fault fault(Call::sendmsg, EHOSTUNREACH, 1000);
+            CHECK_FALSE(socket.set_ttl(64));  // The first leaves here, or does not.
+            CHECK(fault.hits() >= 2);
+            CHECK(fault.hits() < 100);
+        }
+        {
+            const Fault pending(Call::sendmmsg, EHOSTUNREACH);
+            send("2");
+            send("3");
+            test::settle(loop);
+            CHECK(pending.hits() == 1);
+        }
+        CHECK(log.text() ==
+              "1(send EHOSTUNREACH 127.0.0.1:" + std::to_string(to->port) + ") 2(1) 3(1)");
+        CHECK(heard.text() == "message(x) message(x)");
+    }
+}
+
+TEST_CASE("[20][27] an adopted socket whose owner wanted errors queued: told when connected") {
+    const Audit audit;
+    core::Loop loop;
+    Datagram holder(loop, Type::udp4);
+    const Address dead = make_dead(holder);
+    for (const bool connected : {false, true}) {
+        CAPTURE(connected);
+        const int descriptor = ::socket(AF_INET, SOCK_DGRAM, 0);
+        const int on = 1;
+        CHECK(::setsockopt(descriptor, IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0);
+        sockaddr_in name{};
+        name.sin_family = AF_INET;
+        name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        CHECK(::bind(descriptor, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0);
+        name.sin_port = htons(dead.port);
+        const auto* const peer = reinterpret_cast<sockaddr*>(&name);
+        if (connected) CHECK(::connect(descriptor, peer, sizeof name) == 0);
+        Datagram socket(loop, Type::udp4);
+        Log log;
+        test::record(socket, log);
+        socket.adopt(descriptor);
+        test::settle(loop);
+        if (connected) socket.send("x", sent(log, "send"));
+        if (!connected) socket.send("x", dead, sent(log, "send"));
+        CHECK(ticks_in(loop, 50ms) < 10);
+        CHECK(log.text() == (connected ? "listening send(1) error(recvmsg ECONNREFUSED)"
+                                       : "listening send(1)"));
+    }
+}
+
+#endif

@@ -1,0 +1,109 @@
+// What the tests of net/ share: running a loop until something has happened, and an audit that
+// nothing is left behind: descriptors, threads.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "net/datagram.h"
+
+namespace test {
+
+using namespace std::chrono_literals;
+
+// Turns the loop until the condition holds; false when that takes more than five seconds.
+template <class F>
+bool run_until(core::Loop& loop, F condition) {
+    const std::int64_t end = loop.now().nanoseconds + 5'000'000'000;
+    while (!condition()) {
+        const std::int64_t now = loop.now().nanoseconds;
+        if (now > end) return false;
+        if (loop.turn({now + 50'000'000})) return false;
+    }
+    return true;
+}
+
+// A few turns without waiting: for what must not happen.
+inline void settle(core::Loop& loop, int turns = 5) {
+    for (int i = 0; i < turns; i++) {
+        const platform::Error error = loop.turn({loop.now().nanoseconds + 2'000'000});
+        CHECK_FALSE(static_cast<bool>(error));
+    }
+}
+
+inline std::size_t entries(const char* folder) {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        (void)entry;
+        count++;
+    }
+    return count;
+}
+
+// Put in front of the loop: when it goes out of scope, after the loop, descriptors must be back at
+// what they were. (Threads of the resolver may idle for ten seconds; they are counted where it
+// matters.)
+class Audit {
+   public:
+    Audit() : descriptors_(entries("/proc/self/fd")) {}
+    ~Audit() { CHECK(entries("/proc/self/fd") == descriptors_); }
+    Audit(const Audit&) = delete;
+    Audit& operator=(const Audit&) = delete;
+
+   private:
+    std::size_t descriptors_;
+};
+
+// What happened, in order: "listening message close".
+struct Log {
+    std::vector<std::string> lines;
+    void add(std::string line) { lines.push_back(std::move(line)); }
+    std::string text() const {
+        std::string all;
+        for (const std::string& line : lines) all += (all.empty() ? "" : " ") + line;
+        return all;
+    }
+};
+
+// Writes down every event of a socket, in order: "listening", "error(bind EADDRINUSE ::1:80)".
+inline void record(net::Datagram& socket, Log& log) {
+    socket.on_listening([&log] { log.add("listening"); });
+    socket.on_connect([&log] { log.add("connect"); });
+    socket.on_message([&log](const net::Message& message) {
+        log.add("message(" + std::string(message.text()) + ")");
+    });
+    socket.on_error([&log](const net::Failure& failure) {
+        log.add("error(" + failure.text() + ")");
+    });
+    socket.on_drain([&log] { log.add("drain"); });
+    socket.on_close([&log] { log.add("close"); });
+}
+
+// A path of this process for a unix socket, removed at the end.
+class Path {
+   public:
+    explicit Path(const std::string& name);
+    ~Path() { std::filesystem::remove(text_); }
+    Path(const Path&) = delete;
+    Path& operator=(const Path&) = delete;
+    const std::string& text() const { return text_; }
+    operator std::string_view() const { return text_; }
+
+   private:
+    std::string text_;
+};
+
+inline Path::Path(const std::string& name) {
+    static int serial = 0;
+    const auto stamp = std::chrono::steady_clock::now().time_since_epoch().count();
+    text_ = (std::filesystem::temp_directory_path() /
+             ("volley-" + std::to_string(stamp) + "-" + std::to_string(serial++) + "-" + name))
+                .string();
+}
+
+}  // namespace test
