@@ -106,6 +106,7 @@ TESTS = \
     tests/net/message.run \
     tests/net/names.run \
     tests/net/names_hanging.run \
+    tests/net/never_inside.run \
     tests/net/refusals.run \
     tests/net/refusals_faults.run \
     tests/net/resolver.run \

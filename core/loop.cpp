@@ -5,6 +5,8 @@
 #include "core/loop.h"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 namespace core {
 

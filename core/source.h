@@ -42,7 +42,6 @@ class SourceQueue {
    public:
     bool empty() const { return !first_; }
     Source* first() const { return first_; }
-    Source* last() const { return last_; }
     void push(Source& source) {
         source.*next = nullptr;
         (last_ ? last_->*next : first_) = &source;

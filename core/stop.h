@@ -51,20 +51,22 @@ class StopListener : private StopLink {
 class StopToken {
    public:
     StopToken() = default;
-    StopToken(const StopToken& other) : state_(other.state_) {
+    StopToken(const StopToken& other) : state_(other.state_), lost_(other.lost_) {
         if (state_) state_->holders++;
     }
-    StopToken(StopToken&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    StopToken(StopToken&& other) noexcept
+        : state_(std::exchange(other.state_, nullptr)), lost_(other.lost_) {}
     StopToken& operator=(StopToken other) noexcept {
         std::swap(state_, other.state_);
+        lost_ = other.lost_;
         return *this;
     }
     ~StopToken() {
         if (state_ && --state_->holders == 0) delete state_;
     }
 
-    explicit operator bool() const { return state_; }
-    bool stopped() const { return state_ && state_->stopped; }
+    explicit operator bool() const { return state_ || lost_; }
+    bool stopped() const { return lost_ || (state_ && state_->stopped); }
     void listen(StopListener& listener) const {
         listener.leave();
         if (state_) listener.enter_before(*state_);
@@ -79,22 +81,23 @@ class StopToken {
         std::size_t holders = 1;
         bool stopped = false;
     };
-    explicit StopToken(State* state) : state_(state) {}
+    explicit StopToken(State* state) : state_(state), lost_(!state) {}
     State* state_ = nullptr;
+    bool lost_ = false;  // Its source found no memory.
 };
 
-// Without memory it has no state: it is then stopped from the start, which nobody can miss.
+// Without memory it is stopped from the start, and so are its tokens, which nobody can miss.
 class StopSource {
    public:
     StopSource() : token_(new (std::nothrow) StopToken::State) {}
     StopToken token() const { return token_; }
-    bool stopped() const { return !token_ || token_.stopped(); }
+    bool stopped() const { return token_.stopped(); }
 
     // Tells every listener, once, in the order in which they came. Those may leave, or come,
     // meanwhile. One that throws keeps the rest for the next call.
     void stop() {
         const StopToken token = token_;  // A listener may end this object.
-        if (!token) return;
+        if (!token.state_) return;
         token.state_->stopped = true;
         while (token.state_->next_ != token.state_) {
             StopListener* listener = static_cast<StopListener*>(token.state_->next_);

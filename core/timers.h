@@ -2,7 +2,7 @@
 //
 // Order is exact: by deadline, and among equal deadlines by start. That comes for free when the
 // level is chosen by the highest bit in which deadline and now differ, slots are first in first
-// out, and cascading keeps their order (Varghese & Lauck 1987; performance: tests/bench).
+// out, and cascading keeps their order (Varghese & Lauck 1987).
 #pragma once
 
 #include <cstdint>

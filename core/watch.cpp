@@ -1,4 +1,7 @@
 // Watching a descriptor of the user's own: a source whose readiness is a callback.
+#include <new>
+#include <utility>
+
 #include "core/loop.h"
 
 namespace core {

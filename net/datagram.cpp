@@ -85,31 +85,33 @@ void Datagram::State::destroy() {
         return;
     }
     core::Loop& owner = *loop;
-    if (life != Life::closed) {
-        flush_now();  // Offered to the kernel once.
-        close_descriptor();
-    }
-    life = Life::closed;
-    free_requests();
-    retry.cancel();
-    linger.cancel();
+    let_go();
     if (std::exchange(held, false)) owner.release();
     owner.detach(*this);
     if (listeners) listeners->clear();  // An emit in progress goes no further.
     owner.bury(*this);
 }
 
+void Datagram::State::let_go() {
+    if (life != Life::closed) {
+        if (queued_count > 0) flush_now();  // Offered to the kernel once.
+        each_undone([this](Request& request) {
+            take_over(request);
+        });
+        close_descriptor();
+    }
+    life = Life::closed;
+    retry.cancel();
+    linger.cancel();
+    free_requests();
+}
+
 // The user's object remains, without a loop: its questions are answered, its requests dropped.
 // Unless a callback held it, and takes it along.
 void Datagram::State::orphan() {
     stopping.reset();
-    flush_now();
-    close_descriptor();
-    life = Life::closed;
-    free_requests();
+    let_go();
     if (destroyed) return;
-    retry.cancel();
-    linger.cancel();
     loop->detach(*this);
     loop = nullptr;
     exchange = nullptr;
@@ -131,7 +133,7 @@ void Datagram::State::close_descriptor() {
     }
     exchange->peers.release(std::exchange(peer, PeerTable::none));
     binding = Binding::unbound;
-    connection = Connection::none;
+    if (connection == Connection::connected) connection = Connection::none;
     icmp_queue = false;
     blocked = false;
 }
@@ -163,8 +165,7 @@ void Datagram::State::close(bool abort) {
             }
             request->silent = true;
             if (request->stage == Request::Stage::done || sends_wait) continue;
-            // It has been handed over, so it is closed too.
-            if (request->kind == Request::Kind::adopt) (void)adopt_now(request->descriptor);
+            take_over(*request);
             complete(*request);
         }
     }
@@ -313,9 +314,9 @@ void Datagram::State::complete(Request& request) {
 }
 
 void Datagram::State::fail(Request& request, Error failed) {
+    const bool to_peer = for_connected_peer(request);
     complete(request);
-    if (request.kind == Request::Kind::send && request.peer == PeerTable::none &&
-        peer != PeerTable::none && !request.has_number) {
+    if (to_peer && peer != PeerTable::none) {
         exchange->peers.hold(peer);  // The address to name, should the socket disconnect meanwhile.
         request.peer = peer;
     }
@@ -389,7 +390,7 @@ void Datagram::State::collect() {
 
 void Datagram::State::conclude() {
     if (std::exchange(out_of_memory, false)) {
-        return emit_error(Failure(Error{Code::out_of_memory, Operation::send}));
+        return emit_error(Failure(Error{Code::out_of_memory}));
     }
     Request* request = done.pop();
     if (!request) {
@@ -412,15 +413,16 @@ void Datagram::State::conclude() {
 
 // The request is gone before the user's code runs, which may do anything to this socket.
 void Datagram::State::report(Request& request) {
-    static const Failure success;
     const Request::Kind kind = request.kind;
     const bool silent = request.silent;
     const std::uint32_t size = request.size;
     Outcome outcome = std::move(request.outcome);
     const bool failed = request.failed();
-    const Failure failure = failed ? failure_of(request) : success;
+    Failure failure;
+    if (failed) failure = failure_of(request);
     free_request(request);
-    if (kind == Request::Kind::bind || kind == Request::Kind::adopt) listening_due = false;
+    const bool bound = kind == Request::Kind::bind || kind == Request::Kind::adopt;
+    if (bound && !failed) listening_due = false;
     if (life == Life::closing && outstanding == 0) loop->finish(*this);
     update_hold();
     if (!silent) tell(kind, outcome, failure, size);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "core/callback.h"
 #include "core/loop.h"
@@ -64,8 +65,7 @@ struct BindOptions {
 // Names the events for listener_count().
 enum class Event : std::uint8_t { message, listening, connect, error, close, drain };
 
-using ListenerId = std::uint32_t;  // 0: memory was out, run() says so.
-struct Listeners;
+using ListenerId = std::uint64_t;  // 0: memory was out, run() says so.
 
 class Datagram {
    public:
@@ -73,8 +73,8 @@ class Datagram {
     using MessageListener = core::Callback<void(const Message&)>;
     using Listener = core::Callback<void()>;
     using ErrorListener = core::Callback<void(const Failure&)>;
-    using ConnectCallback = core::Callback<void(const Failure&)>;
     using SendCallback = core::Callback<void(const Failure&, std::size_t bytes)>;
+    using ConnectCallback = SendCallback;  // Of no bytes: [](const net::Failure&) {} will do.
 
     // Does not fail and opens nothing yet: EMFILE and the like are the first request's outcome.
     explicit Datagram(core::Loop&, Options = {}, MessageListener = {});
@@ -108,11 +108,12 @@ class Datagram {
     // of 'listening'. Port 0: the kernel chooses. Errors: ERR_SOCKET_ALREADY_BOUND,
     // ERR_SOCKET_BAD_PORT, ERR_SOCKET_DGRAM_NOT_RUNNING, and those of bind(2) and getaddrinfo(3).
     void bind(int port = 0, Listener = {});
+    void bind(Listener listener) { bind(0, std::move(listener)); }
     void bind(int port, std::string_view address, Listener = {});
     void bind(std::string_view path, Listener = {});  // unix_dgram; "@name": an abstract name.
-    void bind(const Endpoint&, Listener = {});
+    void bind(const Address&, Listener = {});
     void bind(BindOptions, Listener = {});
-    void adopt(std::intptr_t descriptor, Listener = {});  // bind({.fd = descriptor})
+    void adopt(std::intptr_t descriptor, Listener = {});  // bind({.fd = ..}); ours, unless 'error'.
 
     // 'connect', or the error to the callback (without one: 'error'). Binds implicitly. No address
     // means loopback. ERR_SOCKET_BAD_PORT, ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_IP_BLOCKED,
@@ -178,7 +179,8 @@ class Datagram {
 
     // The interface is named by its IPv4 address or as "::%eth1"; "" lets the system choose one to
     // join, and leaves all. Binds implicitly. ERR_MISSING_ARGS, EINVAL, EADDRINUSE (joined
-    // already), EADDRNOTAVAIL (not joined), ENODEV (no such interface).
+    // already), EADDRNOTAVAIL (not joined), ENODEV (no such interface), EALREADY (a bind to a name
+    // is under way).
     Error add_membership(std::string_view group, std::string_view interface = {});
     Error drop_membership(std::string_view group, std::string_view interface = {});
     Error add_membership_everywhere(std::string_view group);  // Each interface; EADDRINUSE is fine.
@@ -194,7 +196,6 @@ class Datagram {
    private:
     struct State;
     friend struct Name;
-    Listeners* listen();
     State* state_;
 };
 

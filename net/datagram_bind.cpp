@@ -9,8 +9,6 @@ namespace net {
 
 namespace {
 
-constexpr int port_max = 65535;
-
 bool is_step(const Request& request) {
     return request.kind == Request::Kind::bind || request.kind == Request::Kind::adopt ||
            request.kind == Request::Kind::connect;
@@ -35,10 +33,10 @@ Error Datagram::State::check_connect(int port) const {
 }
 
 // The callback becomes a one-shot listener of 'listening', whose id the request remembers.
-Request* Datagram::State::make_bind(Request::Kind kind, Listeners* all, Listener listener) {
+Request* Datagram::State::make_bind(Request::Kind kind, Listener listener) {
     Request* request = make_request(kind, {});
     if (!request) return nullptr;
-    if (listener && all) request->size = all->listening.once(std::move(listener));
+    if (listener) request->size = listen_once(std::move(listener));
     binding = Binding::binding;
     steps++;
     return request;
@@ -55,10 +53,10 @@ void Datagram::bind(int port, Listener listener) {
     bind(Address::any(state_->family(), static_cast<std::uint16_t>(port)), std::move(listener));
 }
 
-void Datagram::bind(const Endpoint& local, Listener listener) {
+void Datagram::bind(const Address& local, Listener listener) {
     if (!state_ || !state_->loop) return;
     if (const Error refusal = state_->check_bind(0)) return state_->refuse(refusal, {});
-    Request* request = state_->make_bind(Request::Kind::bind, listen(), std::move(listener));
+    Request* request = state_->make_bind(Request::Kind::bind, std::move(listener));
     if (!request) return;
     request->peer = state_->exchange->peers.hold(local);
     state_->ask(*request);
@@ -70,7 +68,7 @@ void Datagram::bind(std::string_view path, Listener listener) {
     const Result<Address> local = parse_path(path);
     if (!local) {
         return state_->refuse_failure(
-            Failure::of_text(local.error().during(Operation::bind), std::string(path)), {});
+            Failure::of_text(local.error().during(Operation::bind), path), {});
     }
     bind(*local, std::move(listener));
 }
@@ -78,7 +76,7 @@ void Datagram::bind(std::string_view path, Listener listener) {
 void Datagram::adopt(std::intptr_t descriptor, Listener listener) {
     if (!state_ || !state_->loop) return;
     if (const Error refusal = state_->check_bind(0)) return state_->refuse(refusal, {});
-    Request* request = state_->make_bind(Request::Kind::adopt, listen(), std::move(listener));
+    Request* request = state_->make_bind(Request::Kind::adopt, std::move(listener));
     if (!request) return;
     request->descriptor = descriptor;
     state_->ask(*request);
@@ -98,11 +96,11 @@ void Datagram::State::bind_implicitly() {
 void Datagram::connect(int port, ConnectCallback callback) {
     if (!state_ || !state_->loop) return;
     if (const Error refusal = state_->check_connect(port)) {
-        return state_->refuse_number(refusal, port, outcome_of(std::move(callback)));
+        return state_->refuse_number(refusal, port, std::move(callback));
     }
     if (state_->is_local()) {
         return state_->refuse({Code::missing_argument, Operation::connect},
-                              outcome_of(std::move(callback)));
+                              std::move(callback));
     }
     connect(Address::loopback(state_->family(), static_cast<std::uint16_t>(port)),
             std::move(callback));
@@ -110,12 +108,12 @@ void Datagram::connect(int port, ConnectCallback callback) {
 
 void Datagram::connect(const Endpoint& remote, ConnectCallback callback) {
     if (!state_ || !state_->loop) return;
-    const int port = state_->is_local() ? 1 : remote.port;
+    const int port = remote.family == Family::local ? 1 : remote.port;
     if (const Error refusal = state_->check_connect(port)) {
-        return state_->refuse_number(refusal, port, outcome_of(std::move(callback)));
+        return state_->refuse_number(refusal, port, std::move(callback));
     }
     state_->bind_implicitly();
-    Request* request = state_->make_connect(outcome_of(std::move(callback)));
+    Request* request = state_->make_connect(std::move(callback));
     if (!request) return;
     request->peer = state_->exchange->peers.hold(remote);  // Judged when its turn has come.
     state_->ask(*request);
@@ -126,8 +124,8 @@ void Datagram::connect(std::string_view path, ConnectCallback callback) {
     const Result<Address> remote = parse_path(path);
     if (!remote) {
         return state_->refuse_failure(
-            Failure::of_text(remote.error().during(Operation::connect), std::string(path)),
-            outcome_of(std::move(callback)));
+            Failure::of_text(remote.error().during(Operation::connect), path),
+            std::move(callback));
     }
     connect(*remote, std::move(callback));
 }
@@ -165,9 +163,6 @@ Error Datagram::State::check_destination(const Endpoint& destination, Operation 
 // ---- The steps -------------------------------------------------------------------------------
 
 void Datagram::State::take_steps() {
-    if (is_local() && !socket && queued_count > 0 && steps == 0) {
-        if (const Error failed = open()) fail_sends(Failure(failed));
-    }
     while (steps > 0) {
         Request* step = nullptr;
         for (RequestList* list : {&waiting, &asked}) {
@@ -175,15 +170,19 @@ void Datagram::State::take_steps() {
                 if (is_step(*at) && at->stage != Request::Stage::done) step = at;
             }
         }
-        if (!step || step->stage == Request::Stage::named) break;
+        if (!step || step->stage == Request::Stage::named) return;
         take_step(*step);
+    }
+    if (is_local() && !socket && queued_count > 0) {
+        if (const Error failed = open()) fail_sends(Failure(failed));
     }
 }
 
 void Datagram::State::take_step(Request& request) {
     const bool connects = request.kind == Request::Kind::connect;
-    const bool nameless = request.kind != Request::Kind::adopt && request.peer == PeerTable::none;
-    if (nameless || (connects && !is_local() && binding == Binding::unbound)) {
+    // When it was asked for, no memory was left for its address, or for the bind it implies.
+    const bool unaddressed = request.kind != Request::Kind::adopt && request.peer == PeerTable::none;
+    if (unaddressed || (connects && !is_local() && binding == Binding::unbound)) {
         const Operation operation = connects ? Operation::connect : Operation::bind;
         return step_failed(request, Failure(Error{Code::out_of_memory, operation}));
     }
@@ -220,9 +219,11 @@ void Datagram::State::step_failed(Request& request, Failure failure) {
     bool told = !request.silent;  // A closed socket's bind tells nobody.
     each_undone([&](Request& other) {
         if (&other == &request) return;
+        // A unix socket needs no name to send.
+        const bool needs_bind = binds && !is_local();
         const bool relies = other.kind == Request::Kind::send
-                                ? binds || other.peer == PeerTable::none
-                                : binds && other.kind == Request::Kind::connect;
+                                ? needs_bind || (!binds && for_connected_peer(other))
+                                : needs_bind && other.kind == Request::Kind::connect;
         if (!relies) return;
         if (!other.outcome) other.silent = other.silent || told;  // One 'error' says it for all.
         told = told || !other.outcome;
@@ -310,6 +311,10 @@ Error Datagram::State::adopt_now(std::intptr_t descriptor) {
     const Result<Endpoint> remote = platform::peer_endpoint(given);
     const PeerTable::Index index = remote ? exchange->peers.hold(*remote) : PeerTable::none;
     if (remote && index == PeerTable::none) return {Code::out_of_memory, Operation::bind};
+    if (connection == Connection::connected) {
+        flush();
+        leave_peer();
+    }
     close_descriptor();  // Of a unix socket that has sent already.
     socket = given;
     if (const Error failed = start_receiving()) {
@@ -319,9 +324,15 @@ Error Datagram::State::adopt_now(std::intptr_t descriptor) {
         return failed.during(Operation::bind);
     }
     if (remote) set_peer(index);
-    // Of an earlier owner's: nobody would empty that queue, and the poller would never sleep.
+    // Of an earlier owner's: nobody would empty that queue, and the poller would never sleep; nobody
+    // would take trains of datagrams apart.
     if (!icmp_queue) (void)platform::set_option(socket, platform::Option::icmp_errors, 0);
+    (void)platform::set_option(socket, platform::Option::coalesce, 0);
     return {};
+}
+
+void Datagram::State::take_over(Request& request) {
+    if (request.kind == Request::Kind::adopt) (void)adopt_now(request.descriptor);
 }
 
 void Datagram::State::set_peer(PeerTable::Index index) {
@@ -346,7 +357,7 @@ Error Datagram::State::connect_now(const Endpoint& remote) {
     return {};
 }
 
-// ---- At once -----------------------------------------------------------------------------------
+// ---- At once ---------------------------------------------------------------------------------
 
 // The event follows on the next tick, as if it had been a request that was done at once.
 void Datagram::State::announce(Request::Kind kind) {
@@ -436,6 +447,16 @@ Error Datagram::disconnect() {
     return state_->disconnect();
 }
 
+void Datagram::State::leave_peer() {
+    each_undone([this](Request& request) {
+        if (!for_connected_peer(request)) return;
+        exchange->peers.hold(peer);
+        request.peer = peer;
+    });
+    connection = Connection::none;
+    exchange->peers.release(std::exchange(peer, PeerTable::none));
+}
+
 // Linux forgets a port that the kernel chose, and would leave the socket deaf: it is bound again.
 Error Datagram::State::disconnect() {
     if (!running()) return {Code::not_running, Operation::disconnect};
@@ -447,16 +468,7 @@ Error Datagram::State::disconnect() {
     if (icmp_queue) (void)platform::set_option(socket, platform::Option::icmp_errors, 0);
     icmp_queue = false;
     if (const Error failed = platform::disconnect(socket)) return failed;
-    each_undone([this](Request& request) {  // What finds no room yet is still for the old peer.
-        if (request.kind != Request::Kind::send || request.peer != PeerTable::none ||
-            request.stage == Request::Stage::named) {
-            return;
-        }
-        exchange->peers.hold(peer);
-        request.peer = peer;
-    });
-    connection = Connection::none;
-    exchange->peers.release(std::exchange(peer, PeerTable::none));
+    leave_peer();
     if (is_local() || !before) return {};
     Result<Endpoint> after = platform::local_endpoint(socket);
     if (!after || after->port == before->port) return {};

@@ -10,14 +10,19 @@ namespace {
 // A listener's id tells its event, so that off() needs no more.
 constexpr ListenerId event_bits = 3;
 
-template <class Table, class... Arguments>
-ListenerId add(Table* table, Event event, core::Signal<Arguments...> Table::*signal,
+// Zero when the listener is empty or memory is out; run() tells of the latter.
+template <class State, class... Arguments>
+ListenerId add(State* state, Event event, core::Signal<Arguments...> Listeners::*signal,
                core::Callback<void(Arguments...)> listener, bool once) {
-    if (!table) return 0;
-    core::Signal<Arguments...>& listeners = table->*signal;
-    const core::ListenerId id =
-        once ? listeners.once(std::move(listener)) : listeners.on(std::move(listener));
-    return id ? id << event_bits | static_cast<ListenerId>(event) : 0;
+    if (!state || !listener) return 0;
+    if (!state->listeners) state->listeners = new (std::nothrow) Listeners;
+    core::ListenerId id = 0;
+    if (state->listeners) {
+        core::Signal<Arguments...>& listeners = state->listeners->*signal;
+        id = once ? listeners.once(std::move(listener)) : listeners.on(std::move(listener));
+    }
+    if (!id && state->loop) state->loop->fail({Code::out_of_memory, Operation::open});
+    return id ? ListenerId{id} << event_bits | static_cast<ListenerId>(event) : 0;
 }
 
 // Calls f with the signal that belongs to the event.
@@ -36,59 +41,56 @@ auto with_signal(Table& table, Event event, F f) {
 
 }  // namespace
 
-// Null when memory is out; run() says so.
-Listeners* Datagram::listen() {
-    if (!state_) return nullptr;
-    if (!state_->listeners) state_->listeners = new (std::nothrow) Listeners;
-    if (!state_->listeners && state_->loop) {
-        state_->loop->fail({Code::out_of_memory, Operation::open});
-    }
-    return state_->listeners;
-}
-
 ListenerId Datagram::on_message(MessageListener listener) {
-    return add(listen(), Event::message, &Listeners::message, std::move(listener), false);
+    return add(state_, Event::message, &Listeners::message, std::move(listener), false);
 }
 ListenerId Datagram::on_listening(Listener listener) {
-    return add(listen(), Event::listening, &Listeners::listening, std::move(listener), false);
+    return add(state_, Event::listening, &Listeners::listening, std::move(listener), false);
 }
 ListenerId Datagram::on_connect(Listener listener) {
-    return add(listen(), Event::connect, &Listeners::connect, std::move(listener), false);
+    return add(state_, Event::connect, &Listeners::connect, std::move(listener), false);
 }
 ListenerId Datagram::on_error(ErrorListener listener) {
-    return add(listen(), Event::error, &Listeners::error, std::move(listener), false);
+    return add(state_, Event::error, &Listeners::error, std::move(listener), false);
 }
 ListenerId Datagram::on_close(Listener listener) {
-    return add(listen(), Event::close, &Listeners::close, std::move(listener), false);
+    return add(state_, Event::close, &Listeners::close, std::move(listener), false);
 }
 ListenerId Datagram::on_drain(Listener listener) {
-    return add(listen(), Event::drain, &Listeners::drain, std::move(listener), false);
+    return add(state_, Event::drain, &Listeners::drain, std::move(listener), false);
 }
 
 ListenerId Datagram::once_message(MessageListener listener) {
-    return add(listen(), Event::message, &Listeners::message, std::move(listener), true);
+    return add(state_, Event::message, &Listeners::message, std::move(listener), true);
 }
 ListenerId Datagram::once_listening(Listener listener) {
-    return add(listen(), Event::listening, &Listeners::listening, std::move(listener), true);
+    return add(state_, Event::listening, &Listeners::listening, std::move(listener), true);
 }
 ListenerId Datagram::once_connect(Listener listener) {
-    return add(listen(), Event::connect, &Listeners::connect, std::move(listener), true);
+    return add(state_, Event::connect, &Listeners::connect, std::move(listener), true);
 }
 ListenerId Datagram::once_error(ErrorListener listener) {
-    return add(listen(), Event::error, &Listeners::error, std::move(listener), true);
+    return add(state_, Event::error, &Listeners::error, std::move(listener), true);
 }
 ListenerId Datagram::once_close(Listener listener) {
-    return add(listen(), Event::close, &Listeners::close, std::move(listener), true);
+    return add(state_, Event::close, &Listeners::close, std::move(listener), true);
 }
 ListenerId Datagram::once_drain(Listener listener) {
-    return add(listen(), Event::drain, &Listeners::drain, std::move(listener), true);
+    return add(state_, Event::drain, &Listeners::drain, std::move(listener), true);
+}
+
+// What a bind is given: its outcome removes the listener, so the request remembers it.
+core::ListenerId Datagram::State::listen_once(Listener listener) {
+    return static_cast<core::ListenerId>(
+        add(this, Event::listening, &Listeners::listening, std::move(listener), true) >>
+        event_bits);
 }
 
 bool Datagram::off(ListenerId id) {
     if (!state_ || !state_->listeners) return false;
     const Event event = static_cast<Event>(id & ((1u << event_bits) - 1));
     return with_signal(*state_->listeners, event,
-                       [&](auto& signal) { return signal.off(id >> event_bits); });
+                       [&](auto& signal) { return signal.off(static_cast<core::ListenerId>(id >> event_bits)); });
 }
 
 std::size_t Datagram::listener_count(Event event) const {

@@ -1,5 +1,8 @@
 // Multicast groups (RFC 1112, 2710) and source-specific channels (RFC 4607). Joining on an unbound
 // socket binds it; nothing here waits. See semantics 45 and 46.
+#include <algorithm>
+#include <array>
+
 #include "net/datagram_state.h"
 
 namespace net {

@@ -2,6 +2,7 @@
 // listener the socket is looked at again: it may have been closed, or be gone. See semantics 25,
 // 27, 38 to 41.
 #include <algorithm>
+#include <array>
 
 #include "net/datagram_state.h"
 

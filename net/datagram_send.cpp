@@ -11,7 +11,6 @@ namespace net {
 
 namespace {
 
-constexpr int port_max = 65535;
 constexpr std::uint8_t retries_max = 5;  // After 1, 2, 4, 8 and 16 ms.
 
 // What a connected socket hears of the datagrams before: not the fault of the one being sent.
@@ -78,7 +77,7 @@ void Datagram::State::refuse_send(Error refusal, const Payload& payload, int por
 
 void Datagram::send(Payload payload, const Endpoint& destination, SendCallback callback) {
     if (!state_ || !state_->loop) return;
-    const int port = state_->is_local() ? 1 : destination.port;
+    const int port = destination.family == Family::local ? 1 : destination.port;
     if (const Error refusal = state_->check_send(payload, true, port)) {
         return state_->refuse_send(refusal, payload, port, std::move(callback));
     }
@@ -106,7 +105,7 @@ void Datagram::send(Payload payload, std::string_view path, SendCallback callbac
     const Result<Address> destination = parse_path(path);
     if (!destination) {
         return state_->refuse_failure(
-            Failure::of_text(destination.error().during(Operation::send), std::string(path)),
+            Failure::of_text(destination.error().during(Operation::send), path),
             std::move(callback));
     }
     send(std::move(payload), *destination, std::move(callback));
@@ -215,6 +214,12 @@ std::size_t Datagram::get_send_queue_count() const {
 
 // ---- Leaving -----------------------------------------------------------------------------------
 
+// Not a named one, which has no destination yet.
+bool Datagram::State::for_connected_peer(const Request& request) {
+    return request.kind == Request::Kind::send && request.peer == PeerTable::none &&
+           request.stage != Request::Stage::named && !request.has_number;
+}
+
 bool Datagram::State::eligible(const Request& request) const {
     if (request.kind != Request::Kind::send || request.stage != Request::Stage::ready) return false;
     if (request.peer == PeerTable::none) return connection == Connection::connected;
@@ -288,11 +293,12 @@ void Datagram::State::flush(const Request* until) {
     }
     if (until) return;
     if (pinned > 0) copy_pinned();
-    collect();
     if (socket && update_interest() && blocked) {
         blocked = false;  // The poller cannot tell when there is room: a timer does.
-        (void)retry_later();
+        const Error lost{Code::out_of_memory, Operation::send};
+        if (!retry_later()) fail_sends(Failure(lost));
     }
+    collect();
     if (queued_count > 0) return;
     retries = 0;
     exhausted = false;

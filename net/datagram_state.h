@@ -1,9 +1,7 @@
 // What a Datagram stands for: state owned by the loop, so the user's object may go at any time.
-// Not part of the API. The functions are grouped by file: datagram.cpp (life),
-// datagram_bind.cpp, datagram_send.cpp, datagram_receive.cpp, datagram_settings.cpp, name.cpp.
+// Not part of the API. The functions are grouped by the file that has them.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 
@@ -14,6 +12,8 @@
 #include "net/request.h"
 
 namespace net {
+
+constexpr int port_max = 65535;
 
 // Comes into being with the first listener.
 struct Listeners {
@@ -55,6 +55,7 @@ struct Datagram::State : core::Source {
     void close(bool abort);
     void destroy();           // By the user.
     void orphan();            // By the loop.
+    void let_go();            // What both begin with.
     void finish();            // The close phase.
     void close_descriptor();
     void update_hold();
@@ -75,6 +76,7 @@ struct Datagram::State : core::Source {
     void tell(Request::Kind, Outcome&, const Failure&, std::size_t size);
     void tell_connected(Outcome&);
     void emit_error(const Failure&);
+    core::ListenerId listen_once(Listener);  // To 'listening' (datagram_listeners.cpp).
     Failure failure_of(const Request&) const;
     void free_storage(Request&);
     void free_request(Request&);
@@ -85,7 +87,7 @@ struct Datagram::State : core::Source {
     // ---- bind, connect (datagram_bind.cpp) -----------------------------------------------------
     Error check_bind(int port) const;
     Error check_connect(int port) const;
-    Request* make_bind(Request::Kind, Listeners*, Listener);
+    Request* make_bind(Request::Kind, Listener);
     Request* make_connect(Outcome);
     void bind_implicitly();
     bool accept(Request&, const Endpoint&);  // Judges a destination; a refused request fails.
@@ -97,6 +99,7 @@ struct Datagram::State : core::Source {
     Error open();
     Error bind_now(const Endpoint&);
     Error adopt_now(std::intptr_t descriptor);
+    void take_over(Request&);                // A descriptor that was handed over is closed too.
     Error connect_now(const Endpoint&);
     void set_peer(PeerTable::Index);         // Takes over a hold of it.
     Error start_receiving();
@@ -105,6 +108,7 @@ struct Datagram::State : core::Source {
     Error bind_at_once(const Endpoint&);
     Result<Address> connect_at_once(const Endpoint&);
     Error ensure_bound();                    // For settings that bind implicitly.
+    void leave_peer();                       // Unsent datagrams stay addressed to it.
     Error disconnect();
 
     // ---- send (datagram_send.cpp) --------------------------------------------------------------
@@ -115,6 +119,7 @@ struct Datagram::State : core::Source {
     bool make_room(std::size_t size);
     void ask_send(Request&);
     bool eligible(const Request&) const;
+    static bool for_connected_peer(const Request&);
     Request* next_unsent(const Request*, const Request* until) const;
     std::size_t gather(Request*& from, const Request* until);
     void flush(const Request* until = nullptr);

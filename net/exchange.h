@@ -28,7 +28,7 @@ struct Exchange : core::Service {
     Arena arena;
     PeerTable peers;
     BlockPool blocks;
-    std::uint32_t flush = 0;  // Numbers the flushes, for PeerTable::block.
+    std::uint64_t flush = 0;  // Numbers the flushes, for PeerTable::block.
 
     std::array<platform::Incoming, receive_batch_max> incoming;
     std::array<Arena::Slot, receive_batch_max> incoming_slots;

@@ -3,6 +3,8 @@
 // Catch: IPv6 stands without brackets, as in Node ("bind EINVAL ::1:1234").
 #include "net/failure.h"
 
+#include <algorithm>
+#include <new>
 #include <utility>
 
 namespace net {
@@ -15,7 +17,7 @@ void append_word(std::string& text, std::string_view word) {
 
 // "127.0.0.1:80", "::1:80", "127.1:80", "/tmp/a"; a look-up has a name and no port.
 std::string place(const Failure& failure) {
-    std::string text = failure.host.empty() ? failure.address.host() : failure.host;
+    std::string text = failure.host.empty() ? failure.address.host() : std::string(failure.host);
     const std::uint16_t port =
         failure.error.operation == Operation::lookup ? 0 : failure.address.port;
     if (port != 0 && !text.empty()) text.append(":").append(std::to_string(port));
@@ -99,9 +101,21 @@ std::string descriptor_text(const Failure& failure) {
 
 }  // namespace
 
-Failure Failure::of_text(Error error, std::string host, std::uint16_t port) {
+HostText::HostText(std::string_view text) : text_(new (std::nothrow) char[text.size() + 1]) {
+    if (!text_) return;
+    std::copy(text.begin(), text.end(), text_.get());
+    size_ = text.size();
+}
+
+HostText& HostText::operator=(HostText other) noexcept {
+    text_ = std::move(other.text_);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+}
+
+Failure Failure::of_text(Error error, std::string_view host, std::uint16_t port) {
     Failure failure(error);
-    failure.host = std::move(host);
+    failure.host = HostText(host);
     failure.address.port = port;
     return failure;
 }

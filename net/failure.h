@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,10 +13,30 @@
 
 namespace net {
 
+// A text of the caller's, kept. Empty when there was no memory for it: a failure is told all the
+// same.
+class HostText {
+   public:
+    HostText() = default;
+    HostText(std::string_view);
+    HostText(const HostText& other) : HostText(other.view()) {}
+    HostText(HostText&&) noexcept = default;
+    HostText& operator=(HostText other) noexcept;
+
+    std::string_view view() const { return {text_.get(), size_}; }
+    operator std::string_view() const { return view(); }
+    bool empty() const { return size_ == 0; }
+    friend bool operator==(const HostText& a, std::string_view b) { return a.view() == b; }
+
+   private:
+    std::unique_ptr<char[]> text_;
+    std::size_t size_ = 0;
+};
+
 struct Failure {
     Error error{};
     Address address{};          // Family::none when it does not apply; a port of 0 is not written.
-    std::string host{};         // The caller's text where it never became an address.
+    HostText host{};            // The caller's text where it never became an address.
     std::string_view detail{};  // Which argument: "offset"; or a remark.
     std::int64_t value = 0;     // What was received instead: a bad port.
 
@@ -24,7 +45,7 @@ struct Failure {
     Failure(Error what, const Endpoint& about) : error(what), address(about) {}
 
     // About a text that never became an address: a name not found, a literal that is none.
-    static Failure of_text(Error, std::string host, std::uint16_t port = 0);
+    static Failure of_text(Error, std::string_view host, std::uint16_t port = 0);
     // About an argument: which one, and what it was where that is a number.
     static Failure of_argument(Error, std::string_view detail, std::int64_t value = 0);
 

@@ -47,13 +47,13 @@ void Name::begin() {
 void Name::answered(Result<Address> answer) {
     Datagram::State& owner = *state;
     Request& named = *request;
-    const std::string asked(text());
-    const std::uint16_t number = port;
-    part();
     if (!answer) {
-        owner.step_failed(named, Failure::of_text(answer.error().during(Operation::lookup), asked));
+        Failure failure = Failure::of_text(answer.error().during(Operation::lookup), text());
+        part();
+        owner.step_failed(named, std::move(failure));
     } else {
-        answer->port = number;
+        answer->port = port;
+        part();
         (void)owner.accept(named, *answer);  // A refused one has failed.
     }
     owner.loop->request(owner);
@@ -70,7 +70,7 @@ struct Destination {
 Destination parse(platform::Poller& poller, std::string_view text, Operation operation,
                   std::uint16_t port, const Address& otherwise) {
     if (otherwise.family == Family::local) {  // A path has no port, and is no resolver's business.
-        return {{}, Failure::of_text({Code::invalid_argument, operation}, std::string(text))};
+        return {{}, Failure::of_text({Code::invalid_argument, operation}, text)};
     }
     Destination destination{parse_host(poller, text), {}};
     Host& host = destination.host;
@@ -78,7 +78,7 @@ Destination parse(platform::Poller& poller, std::string_view text, Operation ope
     if (host.kind == HostKind::malformed) {
         const Error error = host.error.operation == Operation::none
                                 ? host.error.during(operation) : host.error;
-        destination.refusal = Failure::of_text(error, std::string(text), port);
+        destination.refusal = Failure::of_text(error, text, port);
     }
     host.address.port = port;
     return destination;
@@ -96,8 +96,7 @@ void Datagram::bind(int port, std::string_view address, Listener listener) {
                               Address::any(state_->family()));
     if (local.refusal) return state_->refuse_failure(std::move(local.refusal), {});
     if (local.host.kind != HostKind::name) return bind(local.host.address, std::move(listener));
-    Request* request =
-        state_->make_bind(Request::Kind::bind, listen(), std::move(listener));
+    Request* request = state_->make_bind(Request::Kind::bind, std::move(listener));
     if (!request) return;
     if (!Name::make(*state_, *request, address, number)) {
         state_->step_failed(*request, Failure({Code::out_of_memory, Operation::lookup}));
@@ -115,19 +114,19 @@ void Datagram::bind(BindOptions chosen, Listener listener) {
 void Datagram::connect(int port, std::string_view address, ConnectCallback callback) {
     if (!state_ || !state_->loop) return;
     if (const Error refusal = state_->check_connect(port)) {
-        return state_->refuse_number(refusal, port, outcome_of(std::move(callback)));
+        return state_->refuse_number(refusal, port, std::move(callback));
     }
     const std::uint16_t number = static_cast<std::uint16_t>(port);
     Destination remote = parse(state_->loop->poller(), address, Operation::connect, number,
                                Address::loopback(state_->family()));
     if (remote.refusal) {
-        return state_->refuse_failure(std::move(remote.refusal), outcome_of(std::move(callback)));
+        return state_->refuse_failure(std::move(remote.refusal), std::move(callback));
     }
     if (remote.host.kind != HostKind::name) {
         return connect(remote.host.address, std::move(callback));
     }
     state_->bind_implicitly();
-    Request* request = state_->make_connect(outcome_of(std::move(callback)));
+    Request* request = state_->make_connect(std::move(callback));
     if (!request) return;
     if (!Name::make(*state_, *request, address, number)) {
         state_->step_failed(*request, Failure({Code::out_of_memory, Operation::lookup}));

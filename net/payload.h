@@ -64,6 +64,10 @@ class Payload {
         requires std::is_same_v<std::ranges::range_value_t<R>, Bytes>
     Payload(const R& parts) : parts_(std::ranges::data(parts)), count_(std::ranges::size(parts)) {}
 
+    // Is it a text or a buffer? net::Bytes(std::span(buffer)) or a string_view says so.
+    template <std::size_t size>
+    Payload(char (&buffer)[size]) = delete;
+
     // Moved in: nobody has to keep them. Other temporaries are refused.
     Payload(std::string&& text) { keep(std::move(text)); }
     template <class Byte>

@@ -2,6 +2,8 @@
 // needed, so a peer that is written to once a tick is hashed, compared and never moved.
 #include "net/peer_table.h"
 
+#include <utility>
+
 namespace net {
 
 namespace {

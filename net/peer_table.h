@@ -23,8 +23,8 @@ class PeerTable {
     const platform::Endpoint& operator[](Index index) const { return entries_[index].endpoint; }
 
     // Marks of one flush: which peers have no room.
-    void block(Index index, std::uint32_t flush) { entries_[index].blocked_in = flush; }
-    bool blocked(Index index, std::uint32_t flush) const {
+    void block(Index index, std::uint64_t flush) { entries_[index].blocked_in = flush; }
+    bool blocked(Index index, std::uint64_t flush) const {
         return entries_[index].blocked_in == flush;
     }
 
@@ -34,7 +34,7 @@ class PeerTable {
         Index next;  // Of the same bucket.
         std::uint32_t hash;
         std::uint32_t holders;
-        std::uint32_t blocked_in;
+        std::uint64_t blocked_in;
     };
 
     Index find(const platform::Endpoint&, std::uint32_t hash) const;

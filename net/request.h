@@ -19,12 +19,6 @@ struct Name;
 
 using Outcome = core::Callback<void(const Failure&, std::size_t)>;
 
-// A connect's callback hears success and failure alike, so it is called as a send's is.
-inline Outcome outcome_of(core::Callback<void(const Failure&)> callback) {
-    if (!callback) return {};
-    return [callback = std::move(callback)](const Failure& failure) mutable { callback(failure); };
-}
-
 // The parts of one datagram, in call order; the bytes are the caller's.
 struct PartList {
     static constexpr std::uint32_t parts_max = 3;
@@ -85,7 +79,6 @@ struct RequestList {
     Request* first = nullptr;
     Request* last = nullptr;
 
-    bool empty() const { return !first; }
     void push(Request& request) {
         request.next = nullptr;
         (last ? last->next : first) = &request;

@@ -1,7 +1,8 @@
 // Everything the library asks of an operating system: the seam.
 //
 // The linker chooses the implementation; README.md beside this file lists the invariants. Nothing
-// here calls up (a Job's functions excepted), and nothing blocks but Poller::wait and resolve.
+// here calls up (a Job's functions excepted), and nothing blocks but Poller::wait and resolve (and
+// the calls for paths, which may wait 50 ms for each other).
 // What creates or asks takes the Poller: a simulated system knows its host by it.
 #pragma once
 

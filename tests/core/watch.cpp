@@ -226,7 +226,7 @@ TEST_CASE("[7] a watch may be stopped, destroyed, moved or replaced inside its c
     }
 }
 
-TEST_CASE("[7] an event that was fetched already does not reach a watch that is stopped or paused") {
+TEST_CASE("[7] an event that was fetched already does not reach a watch that was stopped since") {
     for (const bool stop : {true, false}) {
         CAPTURE(stop);
         Loop loop;

@@ -81,13 +81,14 @@ await far4 ' 5000 bytes: x'
 await far6 ' 5000 bytes: x'
 ok 'a route with a locked MTU: the same, in smaller pieces'
 
-# Two datagrams of one tick, the first too big for the second wire.
+# Two datagrams of one tick, the first too big for the second wire. The setting between them lets
+# the first leave alone, so that what the router says of it is there when the second leaves.
 learns() {  # type, address, port, listener
     fresh_path '' ''
     start_fed connected "$PROBE" "$1"
     say connected connect "$2" "$3"
     await connected 'connected to'
-    printf 'send_size 1401\nsend small\n' >"$work/connected.in"
+    printf 'send_size 1401\nmulticast_ttl 1\nsend small\n' >"$work/connected.in"
     await connected 'error: recvmsg EMSGSIZE'
     await "$4" ': small$'
     expect connected 'send_size 1401: 1401 bytes left'

@@ -399,6 +399,21 @@ TEST_CASE("[16] errors read like Node's, with the properties that apply") {
     CHECK(names.asked == std::vector<std::string>{"nope.invalid"});
 }
 
+TEST_CASE("[16][24] a look-up that answers with the other family is refused") {
+    const Audit audit;
+    core::Loop loop;
+    Datagram socket(loop, {.lookup = [](std::string_view, Family, LookupAnswer answer) {
+                        answer(Address::loopback(Family::ipv6));
+                    }});
+    Log log;
+    test::record(socket, log);
+    socket.bind(4711, "somewhere", [&] { log.add("callback"); });
+    CHECK(test::run_until(loop, [&] { return !log.lines.empty(); }));
+    socket.connect(4711, "somewhere");
+    CHECK(test::run_until(loop, [&] { return log.lines.size() == 3; }));
+    CHECK(log.text() == "error(bind EINVAL ::1:4711) listening error(connect EINVAL ::1:4711)");
+}
+
 // ---- close -----------------------------------------------------------------------------------
 
 TEST_CASE("[17] bind then close: only 'close'") {

@@ -116,6 +116,22 @@ TEST_CASE("[23] when the implicit bind fails, 'error' says so, and the connect f
     CHECK(log.text() == "listening connect callback(ok)");
 }
 
+TEST_CASE("[24] a send that was asked for before a connect has left before the system connects") {
+    const Audit audit;
+    const Truth truth;  // Systems disagree about sending elsewhere from a connected socket.
+    core::Loop loop;
+    Datagram socket(loop, Type::udp4);
+    Log log;
+    const int before = Fault::calls(Call::sendmsg);
+    int left = 0;
+    test::on_peer_asked = [&](sockaddr*) { left = Fault::calls(Call::sendmsg) - before; };
+    socket.send("before", 9, "127.0.0.1", sent(log, "send"));
+    socket.connect(9, outcome(log, "connect"));
+    test::settle(loop);
+    CHECK(log.text() == "send(6) connect(ok)");
+    CHECK(left == 1);
+}
+
 TEST_CASE("[25] the zone tells link-local peers apart, and nobody else") {
     const Audit audit;
     const Truth truth;

@@ -22,16 +22,15 @@ struct Kind {
     const char* other_group;
     const char* by;             // Loopback, as an interface.
     const char* no_such;        // An interface that is not there.
-    const char* no_such_code;
     const char* specific;       // A group for source-specific joins (RFC 4607),
     const char* source;         // and one of its sources.
     const char* other_source;
 };
 const Kind kinds[] = {
-    {Type::udp4, "239.255.77.1", "239.255.77.2", "127.0.0.1", "198.51.100.77", "ENODEV", "232.1.2.3",
+    {Type::udp4, "239.255.77.1", "239.255.77.2", "127.0.0.1", "198.51.100.77", "232.1.2.3",
      "127.0.0.1", "127.0.0.2"},
-    {Type::udp6, "ff12::7701", "ff12::7702", "::%lo", "::%no.such0", "ENODEV", "ff32::7703", "::1",
-     "fd00::2"}};
+    {Type::udp6, "ff12::7701", "ff12::7702", "::%lo", "::%no.such0", "ff32::7703", "::1",
+     "fd00::77"}};
 
 std::string add(const char* code) { return std::string("addMembership ") + code; }
 std::string drop(const char* code) { return std::string("dropMembership ") + code; }

@@ -33,6 +33,7 @@ static_assert(can_send<std::string&, int>);
 static_assert(can_send<std::vector<unsigned char>, int>);
 static_assert(!can_send<std::array<char, 3>, int>, "it would be gone before it leaves");
 static_assert(!can_send<const std::string, int>, "it cannot be moved");
+static_assert(!can_send<char (&)[5], int>, "a text, or a buffer?");
 static_assert(!can_send<std::vector<int>&, int>, "not bytes");
 static_assert(!can_send<int, int>, "not bytes");
 static_assert(!can_send<std::string, int, int, int>, "a view of what is gone");
@@ -55,7 +56,7 @@ TEST_CASE("[28] a message is anything that holds bytes") {
     std::string changing = "mutable";
     const std::string_view view = "view";
     const char* const pointer = "pointer";
-    char letters[] = {'c', 'h', 'a', 'r', 's', 0};
+    char letters[] = {'c', 'h', 'a', 'r', 's'};
     const std::vector<std::byte> bytes{std::byte{'b'}, std::byte{'y'}};
     const std::vector<char> chars{'c', 'v'};
     const std::vector<unsigned char> unsigned_chars{'u', 'v'};
@@ -74,7 +75,7 @@ TEST_CASE("[28] a message is anything that holds bytes") {
     sender.send(changing, port);
     sender.send(view, port);
     sender.send(pointer, port);
-    sender.send(letters, port);
+    sender.send(Bytes(std::span(letters)), port);
     sender.send(bytes, port);
     sender.send(chars, port);
     sender.send(unsigned_chars, port);

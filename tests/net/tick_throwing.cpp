@@ -43,6 +43,89 @@ int exceptions_until(core::Loop& loop, F condition) {
     return condition() ? count : -1;
 }
 
+struct Kind {
+    const char* name;
+    std::function<void(core::Loop&, Datagram&, const Wire&, Told&, std::function<void()>)> ask;
+    const char* told;
+};
+// What is told, when act() throws the first time that it runs.
+const Kind kinds[] = {
+    {"listening",
+     [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
+         s.on_listening(act);
+         s.bind();
+         s.send("x", w.port(), told.sent());
+     },
+     "act 1 close"},
+    {"bind callback",
+     [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
+         s.bind(0, act);
+         s.send("x", w.port(), told.sent());
+     },
+     "act 1 close"},
+    {"connect",
+     [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
+         s.on_connect(act);
+         s.connect(w.port());
+         s.send("x", told.sent());
+     },
+     "act 1 close"},
+    {"connect callback",
+     [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
+         s.connect(w.port(), act);
+         s.send("x", told.sent());
+     },
+     "act 1 close"},
+    {"send callback",
+     [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
+         s.send("x", w.port(), told.sent());
+         s.send("yy", w.port(), act);
+         s.send("zzz", w.port(), told.sent());
+     },
+     "1 act 3 close"},
+    {"refusal",
+     [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
+         s.send("x", 0, act);
+         s.send("zzz", w.port(), told.sent());
+     },
+     "act 3 close"},
+    {"error",
+     [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
+         s.on_error(act);
+         s.send("x", 0);
+         s.send("zzz", w.port(), told.sent());
+     },
+     "act 3 close"},
+    {"hook",
+     [](core::Loop& loop, Datagram& s, const Wire& w, Told& told, auto act) {
+         loop.on_unhandled_error(act);
+         s.send("x", 0);
+         s.send("zzz", w.port(), told.sent());
+     },
+     "act 3 close"},
+    {"custom look-up's answer",
+     [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
+         s.send("x", w.port(), "at.once", act);
+         s.send("zzz", w.port(), "at.once", told.sent());
+     },
+     "act 3 close"},
+    {"close",
+     [](core::Loop&, Datagram& s, const Wire&, Told&, auto act) { s.on_close(act); },
+     "act"},
+    {"timer",
+     [](core::Loop& loop, Datagram& s, const Wire& w, Told& told, auto act) {
+         loop.after(0ms, act);
+         s.send("x", w.port(), told.sent());
+     },
+     "act 1 close"},
+    {"post",
+     [](core::Loop& loop, Datagram& s, const Wire& w, Told& told, auto act) {
+         CHECK(loop.post(act));
+         s.send("x", w.port(), told.sent());
+     },
+     "act 1 close"},
+};
+
 }  // namespace
 
 TEST_CASE("[7] a message listener that throws loses none of the datagrams that were read with it") {
@@ -136,87 +219,6 @@ TEST_CASE("[7] received bytes that were sent on before an exception still leave"
 }
 
 TEST_CASE("[7] each kind of callback may throw: it was told once, and so is all that follows") {
-    struct Kind {
-        const char* name;
-        std::function<void(core::Loop&, Datagram&, const Wire&, Told&, std::function<void()>)> ask;
-        const char* told;
-    };
-    const Kind kinds[] = {
-        {"listening",
-         [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
-             s.on_listening(act);
-             s.bind();
-             s.send("x", w.port(), told.sent());
-         },
-         "act 1 close"},
-        {"bind callback",
-         [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
-             s.bind(0, act);
-             s.send("x", w.port(), told.sent());
-         },
-         "act 1 close"},
-        {"connect",
-         [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
-             s.on_connect(act);
-             s.connect(w.port());
-             s.send("x", told.sent());
-         },
-         "act 1 close"},
-        {"connect callback",
-         [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
-             s.connect(w.port(), act);
-             s.send("x", told.sent());
-         },
-         "act 1 close"},
-        {"send callback",
-         [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
-             s.send("x", w.port(), told.sent());
-             s.send("yy", w.port(), act);
-             s.send("zzz", w.port(), told.sent());
-         },
-         "1 act 3 close"},
-        {"refusal",
-         [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
-             s.send("x", 0, act);
-             s.send("zzz", w.port(), told.sent());
-         },
-         "act 3 close"},
-        {"error",
-         [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
-             s.on_error(act);
-             s.send("x", 0);
-             s.send("zzz", w.port(), told.sent());
-         },
-         "act 3 close"},
-        {"hook",
-         [](core::Loop& loop, Datagram& s, const Wire& w, Told& told, auto act) {
-             loop.on_unhandled_error(act);
-             s.send("x", 0);
-             s.send("zzz", w.port(), told.sent());
-         },
-         "act 3 close"},
-        {"custom look-up's answer",
-         [](core::Loop&, Datagram& s, const Wire& w, Told& told, auto act) {
-             s.send("x", w.port(), "at.once", act);
-             s.send("zzz", w.port(), "at.once", told.sent());
-         },
-         "act 3 close"},
-        {"close",
-         [](core::Loop&, Datagram& s, const Wire&, Told&, auto act) { s.on_close(act); },
-         "act"},
-        {"timer",
-         [](core::Loop& loop, Datagram& s, const Wire& w, Told& told, auto act) {
-             loop.after(0ms, act);
-             s.send("x", w.port(), told.sent());
-         },
-         "act 1 close"},
-        {"post",
-         [](core::Loop& loop, Datagram& s, const Wire& w, Told& told, auto act) {
-             CHECK(loop.post(act));
-             s.send("x", w.port(), told.sent());
-         },
-         "act 1 close"},
-    };
     for (const Kind& kind : kinds) {
         const std::string name = kind.name;
         CAPTURE(name);

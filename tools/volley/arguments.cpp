@@ -1,7 +1,6 @@
 // See arguments.h.
 #include "tools/volley/arguments.h"
 
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -44,7 +43,11 @@ std::size_t utf8_length(std::string_view text) {
     const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
     const bool beyond = (first == 0xed && byte(1) > 0x9f) || (first == 0xf4 && byte(1) > 0x8f);
     const bool control = first == 0xc2 && byte(1) < 0xa0;  // C1 controls move cursors too.
-    return overlong || beyond || control ? 0 : length;
+    // U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069: they turn the order of a line around.
+    const bool turning = first == 0xe2 && ((byte(1) == 0x80 && (byte(2) == 0x8e || byte(2) == 0x8f ||
+                                            (byte(2) >= 0xaa && byte(2) <= 0xae))) ||
+                                           (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9));
+    return overlong || beyond || control || turning ? 0 : length;
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,7 +56,7 @@ Place parse_place(std::string_view text);
 [[noreturn]] void usage_error(const std::string& what);  // Status 2.
 [[noreturn]] void fatal(const std::string& what);        // Status 1.
 
-// Printable text of any bytes: control bytes, quotes' danger and broken UTF-8 as \xNN.
+// Text that is safe to print: control bytes, bidirectional controls and broken UTF-8 as \xNN.
 std::string escaped(std::string_view bytes);
 
 // "1 datagram", "2 datagrams".

@@ -1,7 +1,9 @@
 // volley echo: sends back what arrives, without a copy. An echo server can be made to answer
 // somebody who never asked (CVE-2024-2169), so it binds loopback unless told otherwise, never
 // answers the ports of services, and answers each source only so often.
+#include <algorithm>
 #include <cstdio>
+#include <string>
 #include <unordered_map>
 
 #include "tools/volley/session.h"
