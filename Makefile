@@ -101,6 +101,7 @@ TESTS = \
     tests/net/endurance.run \
     tests/net/failure.run \
     tests/net/fault_walk.run \
+    tests/net/independence.run \
     tests/net/membership.run \
     tests/net/memory_walk.run \
     tests/net/message.run \
@@ -149,7 +150,8 @@ THROWING_TESTS = \
     tests/net/tick_throwing.run
 
 # What the scripts in tests/ run: programs with a main() of their own.
-PROGRAMS =
+PROGRAMS = \
+    tests/namespaces/probe.exe
 
 FUZZERS = \
     tests/fuzz/address.fuzz \

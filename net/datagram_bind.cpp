@@ -181,7 +181,8 @@ void Datagram::State::take_steps() {
 void Datagram::State::take_step(Request& request) {
     const bool connects = request.kind == Request::Kind::connect;
     // When it was asked for, no memory was left for its address, or for the bind it implies.
-    const bool unaddressed = request.kind != Request::Kind::adopt && request.peer == PeerTable::none;
+    const bool unaddressed =
+        request.kind != Request::Kind::adopt && request.peer == PeerTable::none;
     if (unaddressed || (connects && !is_local() && binding == Binding::unbound)) {
         const Operation operation = connects ? Operation::connect : Operation::bind;
         return step_failed(request, Failure(Error{Code::out_of_memory, operation}));
@@ -324,8 +325,8 @@ Error Datagram::State::adopt_now(std::intptr_t descriptor) {
         return failed.during(Operation::bind);
     }
     if (remote) set_peer(index);
-    // Of an earlier owner's: nobody would empty that queue, and the poller would never sleep; nobody
-    // would take trains of datagrams apart.
+    // Of an earlier owner's: nobody would empty that queue, and the poller would never sleep; and
+    // nobody would take trains of datagrams apart.
     if (!icmp_queue) (void)platform::set_option(socket, platform::Option::icmp_errors, 0);
     (void)platform::set_option(socket, platform::Option::coalesce, 0);
     return {};

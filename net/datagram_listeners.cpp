@@ -89,8 +89,9 @@ core::ListenerId Datagram::State::listen_once(Listener listener) {
 bool Datagram::off(ListenerId id) {
     if (!state_ || !state_->listeners) return false;
     const Event event = static_cast<Event>(id & ((1u << event_bits) - 1));
+    const core::ListenerId listener = static_cast<core::ListenerId>(id >> event_bits);
     return with_signal(*state_->listeners, event,
-                       [&](auto& signal) { return signal.off(static_cast<core::ListenerId>(id >> event_bits)); });
+                       [&](auto& signal) { return signal.off(listener); });
 }
 
 std::size_t Datagram::listener_count(Event event) const {

@@ -121,7 +121,7 @@ TEST_CASE("a loop may watch another loop's handle") {
             CHECK_FALSE(inner.turn());
             if (calls == 2) outer.stop();
         });
-    REQUIRE(watch);
+    CHECK(watch);
     CHECK(inner.post([&] {
         calls++;
         CHECK(inner.post([&] { calls++; }));
@@ -277,7 +277,7 @@ TEST_CASE("a second interrupt ends a program that has not asked again") {
 
 TEST_CASE("an error nobody listens to ends the program with one line, unless there is a hook") {
     int channel[2];
-    REQUIRE(pipe(channel) == 0);
+    CHECK(pipe(channel) == 0);
     const int status = status_of_child([&] {
         const rlimit no_core{0, 0};
         setrlimit(RLIMIT_CORE, &no_core);
@@ -308,8 +308,8 @@ TEST_CASE("an idle loop uses no CPU") {
     Loop inner;
     core::Result<core::Watch> idle = loop.watch(handle_of(inner), {true, false}, {});
     core::Result<core::Watch> paused = loop.watch(STDIN_FILENO, {}, {});
-    REQUIRE(idle);
-    REQUIRE(paused);
+    CHECK(idle);
+    CHECK(paused);
     CHECK_FALSE(loop.on_interrupt([] {}));
     loop.after(1h, [] {}).unref();
     loop.after(200ms, [&] { loop.stop(); });
@@ -322,11 +322,11 @@ TEST_CASE("an idle loop uses no CPU") {
 
 TEST_CASE("[12] a loop that got no descriptors says so through run(), and harms nobody") {
     rlimit limit;
-    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     const rlimit none{0, limit.rlim_max};
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
     Loop loop;
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 
     bool called = false;
     const auto call = [&] { called = true; };

@@ -144,10 +144,11 @@ TEST_CASE("[1] the clock is taken once a tick") {
     CHECK(loop.post(look));
     const Instant before = loop.now();
     CHECK_FALSE(loop.turn());
-    REQUIRE(seen.size() == 6);
+    CHECK(seen.size() == 6);
+    if (seen.empty()) return;
     for (const std::int64_t nanoseconds : seen) CHECK(nanoseconds == seen[0]);
-    CHECK(seen[0] >= before.nanoseconds);
-    CHECK(milliseconds_between({seen[0]}, loop.now()) >= 6);  // Outside a turn it is the time.
+    CHECK(seen.front() >= before.nanoseconds);
+    CHECK(milliseconds_between({seen.front()}, loop.now()) >= 6);  // Outside it is the time.
 }
 
 TEST_CASE("[5] timers of one tick count from its clock: equal delays fire in start order") {
@@ -314,7 +315,7 @@ TEST_CASE("[7] a source may leave inside any phase, its own or another's, last i
                     CHECK(journal.find(name + ".gone") == std::string::npos);
                 };
                 CHECK_FALSE(loop.turn());
-                REQUIRE(length_then > 0);
+                CHECK(length_then > 0);
                 // Nothing more of it, until the turn is over.
                 CHECK(journal.find(name + ".", length_then) == journal.rfind(name + ".gone"));
                 CHECK(journal.ends_with(" " + name + ".gone"));

@@ -70,7 +70,6 @@ unconnected_does_not() {  # type, unreachable address, one that answers
 connected_hears udp4 10.9.0.77 EHOSTUNREACH
 $there ip address add 10.9.0.77/24 dev veth1
 $there "$VOLLEY" send --from 10.9.0.77:0 10.9.0.1:9 hello 2>/dev/null  # Tells its address.
-# The port is a service's, which echo does not answer; the probe's own is none.
 talks_when_there udp4 10.9.0.77
 unconnected_does_not udp4 10.9.0.78 10.9.0.2
 

@@ -202,11 +202,9 @@ TEST_CASE("a warm loop allocates nothing for a datagram that is received, or sen
             Datagram sockets[2] = {Datagram(loop, type), Datagram(loop, type)};
             Address addresses[2];
             for (std::size_t i = 0; i < 2; i++) {
-                const net::Result<Address> local =
+                addresses[i] = test::checked(
                     type == Type::unix_dgram ? sockets[i].bind_sync(paths[i])
-                                             : sockets[i].bind_sync(0, test::loopback(type));
-                REQUIRE(local);
-                addresses[i] = *local;
+                                             : sockets[i].bind_sync(0, test::loopback(type)));
             }
             int received = 0;
             const auto count = [&](const Message& message) {

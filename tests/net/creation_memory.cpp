@@ -141,10 +141,9 @@ Outcome play(int nth, bool for_good) {
 TEST_CASE("[12] without memory a socket says so, once for each thing that fails") {
     for (const bool for_good : {false, true}) {
         int nth = 0;
-        for (bool lacked = true; lacked; nth++) {
+        for (bool lacked = true; lacked && nth < 200; nth++) {
             CAPTURE(for_good);
             CAPTURE(nth);
-            REQUIRE(nth < 200);
             const Outcome outcome = play(nth, for_good);
             lacked = outcome.lacked;
             for (const int calls : outcome.calls) CHECK(calls <= 1);
@@ -158,6 +157,7 @@ TEST_CASE("[12] without memory a socket says so, once for each thing that fails"
             if (!lacked) CHECK((complete && !outcome.run_errors && !outcome.failures));
         }
         CHECK(nth > 5);
+        CHECK(nth < 200);
     }
 }
 

@@ -34,12 +34,6 @@ using test::settle;
 using test::Told;
 using test::Wire;
 
-Address address_of(const Datagram& socket) {
-    const net::Result<Address> local = socket.address();
-    CHECK(local);
-    return local ? *local : Address();
-}
-
 // A custom look-up that answers at once.
 void answer_at_once(std::string_view, Family family, LookupAnswer answer) {
     answer(Address::loopback(family));
@@ -77,7 +71,7 @@ TEST_CASE("[1] timer, message, post, look-up, outcomes in call order, close: all
     Datagram reader(loop, Type::udp4);
     test::bind_loopback(reader);
     settle(loop);
-    CHECK(wire.write("x", address_of(reader)));
+    CHECK(wire.write("x", test::checked(reader.address())));
     Datagram sender(loop, Type::udp4);
     Datagram other(loop, Type::udp4);
     Datagram ended(loop, Type::udp4);
@@ -324,7 +318,7 @@ TEST_CASE("[3] a tick that echoes more than the arena holds loses nothing and mi
     for (int i = 0; i < sockets * each; i++) {
         expected.push_back("datagram " + std::to_string(i));
         const Datagram& echo = *echoes[static_cast<std::size_t>(i) % sockets];
-        CHECK(wire.write(expected.back(), address_of(echo)));
+        CHECK(wire.write(expected.back(), test::checked(echo.address())));
     }
     CHECK(run_until(loop, [&] { return echoed == sockets * each; }));
     std::vector<std::string> received;

@@ -2,6 +2,8 @@
 // of the sockets under test.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <array>
 #include <memory>
 #include <span>
@@ -12,6 +14,12 @@
 #include "platform/platform.h"
 
 namespace test {
+
+// What must be there, or the test fails: it is then empty.
+inline net::Address checked(const net::Result<net::Address>& address) {
+    CHECK(address);
+    return address ? *address : net::Address();
+}
 
 class Wire {
    public:
@@ -31,6 +39,7 @@ class Wire {
 
     net::Address address() const {
         const platform::Result<platform::Endpoint> local = platform::local_endpoint(socket_);
+        CHECK(local);
         return local ? net::Address(*local) : net::Address();
     }
     int port() const { return address().port; }

@@ -28,7 +28,15 @@ int parse_port(std::string_view text, std::string_view whole) {
     return port;
 }
 
-// How many bytes of well-formed UTF-8 begin here; 0 for none (RFC 3629).
+// Bidirectional controls, which show a line in another order: U+200E, U+200F, U+202A to U+202E,
+// U+2066 to U+2069.
+bool turns_around(std::string_view character) {
+    return (character >= "\xe2\x80\x8e" && character <= "\xe2\x80\x8f") ||
+           (character >= "\xe2\x80\xaa" && character <= "\xe2\x80\xae") ||
+           (character >= "\xe2\x81\xa6" && character <= "\xe2\x81\xa9");
+}
+
+// How many bytes of well-formed UTF-8 begin here that are safe to print; 0 for none (RFC 3629).
 std::size_t utf8_length(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char first = byte(0);
@@ -43,11 +51,7 @@ std::size_t utf8_length(std::string_view text) {
     const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
     const bool beyond = (first == 0xed && byte(1) > 0x9f) || (first == 0xf4 && byte(1) > 0x8f);
     const bool control = first == 0xc2 && byte(1) < 0xa0;  // C1 controls move cursors too.
-    // U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069: they turn the order of a line around.
-    const bool turning = first == 0xe2 && ((byte(1) == 0x80 && (byte(2) == 0x8e || byte(2) == 0x8f ||
-                                            (byte(2) >= 0xaa && byte(2) <= 0xae))) ||
-                                           (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9));
-    return overlong || beyond || control || turning ? 0 : length;
+    return overlong || beyond || control || turns_around(text.substr(0, length)) ? 0 : length;
 }
 
 }  // namespace
