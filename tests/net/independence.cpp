@@ -1,8 +1,8 @@
 // What one request's failure, or a change of the socket, must not do to another request: each case
 // is a bug that a review found.
-#include <doctest/doctest.h>
-
 #ifdef __linux__
+
+#include <doctest/doctest.h>
 
 #include <netinet/in.h>
 #include <netinet/udp.h>
