@@ -195,6 +195,7 @@ HEADERS = \
     tests/net/outcomes.h \
     tests/net/receiver.h \
     tests/net/support.h \
+    tests/net/throwing.h \
     tests/net/wire.h \
     tests/platform/support.h \
     tests/sanitizers.h \

@@ -158,7 +158,7 @@ TEST_CASE("[5] timers of one tick count from its clock: equal delays fire in sta
         loop.after(5ms, [&] { order += '1'; });
         spend(2ms);
         loop.after(5ms, [&] { order += '2'; });
-        loop.after(4999us, [&] { order += '3'; });  // Rounded up to the same millisecond.
+        loop.after(4999999ns, [&] { order += '3'; });  // Rounded up to the same millisecond.
         loop.after(1ms, [&] { order += '0'; });
     });
     CHECK_FALSE(loop.run());

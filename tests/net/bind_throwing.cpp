@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/net/outcomes.h"
+#include "tests/net/throwing.h"
 
 namespace {
 
@@ -21,21 +22,6 @@ using test::Audit;
 using test::Log;
 using test::local_of;
 using namespace std::chrono_literals;
-
-// Runs until nothing throws any more; how often something did.
-int runs_that_throw(core::Loop& loop) {
-    int thrown = 0;
-    while (thrown < 100) {
-        try {
-            const platform::Error error = loop.run();
-            CHECK_FALSE(static_cast<bool>(error));
-            return thrown;
-        } catch (int) {
-            thrown++;
-        }
-    }
-    return thrown;
-}
 
 }  // namespace
 
@@ -66,7 +52,7 @@ TEST_CASE("[7][15] a throwing 'listening' leaves run(), and the socket is bound"
         other.close();
     });
     other.send("x", local_of(socket));
-    CHECK(runs_that_throw(loop) == 0);
+    CHECK(test::runs_that_throw<int>(loop) == 0);
     CHECK(received == 1);
     CHECK(log.text() == "first second");
 }
@@ -93,7 +79,7 @@ TEST_CASE("[7][15] throwing in 'error', after it was bound again there") {
         throw failures;
     });
     socket.bind(held->port, "127.0.0.1");
-    CHECK(runs_that_throw(loop) == 20);
+    CHECK(test::runs_that_throw<int>(loop) == 20);
     CHECK(failures == 20);
     CHECK(listening == 1);
 }
@@ -110,12 +96,12 @@ TEST_CASE("[7][41] a bind's error that nobody listens to may be thrown by the lo
     socket.bind(-1);
     socket.bind(0, "1.1.1.1");
     socket.bind(0, [&] { FAIL_CHECK("it was refused"); });
-    CHECK(runs_that_throw(loop) == 3);
+    CHECK(test::runs_that_throw<int>(loop) == 3);
     CHECK(texts == std::vector<std::string>{"Port should be >= 0 and < 65536. Received -1.",
                                             "bind EADDRNOTAVAIL 1.1.1.1",
                                             "Socket is already bound"});
     socket.bind(0, "127.0.0.1", [&] { socket.close(); });
-    CHECK(runs_that_throw(loop) == 0);
+    CHECK(test::runs_that_throw<int>(loop) == 0);
 }
 
 TEST_CASE("[7][17] throwing in 'close' is the last that is heard of a socket") {
@@ -132,7 +118,7 @@ TEST_CASE("[7][17] throwing in 'close' is the last that is heard of a socket") {
         socket->bind();
         socket->close();
     }
-    CHECK(runs_that_throw(loop) == 2);
+    CHECK(test::runs_that_throw<int>(loop) == 2);
     CHECK(closed == 2);
 }
 
@@ -155,7 +141,7 @@ TEST_CASE("[7][11] a look-up that throws cancels its bind alone") {
             socket.close();
         });
     }
-    CHECK(runs_that_throw(loop) == 2);
+    CHECK(test::runs_that_throw<int>(loop) == 2);
     std::vector<std::string> lines = log.lines;
     std::sort(lines.begin(), lines.end());
     CHECK(lines == std::vector<std::string>{"bad.one", "bad.two", "getaddrinfo ECANCELED bad.one",
@@ -180,7 +166,7 @@ TEST_CASE("[7][18] throwing in the events of the synchronous calls") {
     socket.on_close([&] { log.add("close"); });
     CHECK(socket.bind_sync());
     CHECK(socket.connect_sync(9));
-    CHECK(runs_that_throw(loop) == 2);
+    CHECK(test::runs_that_throw<int>(loop) == 2);
     CHECK(log.text() == "listening connect close");
 }
 
@@ -193,6 +179,6 @@ TEST_CASE("[7][15] destroyed in a callback that then throws") {
         throw 1;
     });
     socket->on_listening([&] { FAIL_CHECK("it has been destroyed"); });
-    CHECK(runs_that_throw(loop) == 1);
+    CHECK(test::runs_that_throw<int>(loop) == 1);
     CHECK_FALSE(socket);
 }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "tests/net/receiver.h"
+#include "tests/net/throwing.h"
 
 namespace {
 
@@ -21,20 +22,6 @@ using test::Told;
 
 struct Thrown {};
 
-int run_through(core::Loop& loop) {
-    int thrown = 0;
-    while (thrown < 1000) {
-        try {
-            const bool ended = test::runs_out(loop);
-            CHECK(ended);
-            return thrown;
-        } catch (const Thrown&) {
-            thrown++;
-        }
-    }
-    return thrown;
-}
-
 }  // namespace
 
 TEST_CASE("[7][42] 'close' throws: it is not emitted again, and the socket is closed") {
@@ -48,7 +35,7 @@ TEST_CASE("[7][42] 'close' throws: it is not emitted again, and the socket is cl
         throw Thrown();
     });
     socket.close(told.word("callback"));
-    CHECK(run_through(loop) == 1);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 1);
     CHECK(told.text() == "first");  // As in Node, who throws ends the emit.
     CHECK_FALSE(socket.address());
     settle(loop);
@@ -72,7 +59,7 @@ TEST_CASE("[7][42] of many sockets that close together each gets its 'close', wh
             if (i < 3) throw Thrown();
         });
     }
-    CHECK(run_through(loop) == 6);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 6);
     CHECK(told.count() == 10);
     for (int i = 0; i < 5; i++) {
         int sent = -1;
@@ -102,7 +89,7 @@ TEST_CASE("[7][34] throwing after close(), in the callback that asked for it") {
             how == "close" ? socket.close() : socket.abort();
             throw Thrown();
         });
-        CHECK(run_through(loop) == 1);
+        CHECK(test::runs_that_throw<Thrown>(loop) == 1);
         CHECK(told.lines.front() == "a");
         CHECK(told.count() == 3);
         CHECK(told.lines.back() == "close");
@@ -128,14 +115,14 @@ TEST_CASE("[7][34] cancelled sends throw, one by one, and then comes 'close'") {
     };
     for (int i = 0; i < 3; i++) send();
     socket.close(told.word("close"));
-    CHECK(run_through(loop) == 3);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 3);
     CHECK(told.text() == "ETIMEDOUT ETIMEDOUT ETIMEDOUT close");
     answers.clear();
     told.lines.clear();
     socket = Datagram(loop, Type::udp4);
     for (int i = 0; i < 3; i++) send();
     socket.abort(told.word("close"));
-    CHECK(run_through(loop) == 3);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 3);
     CHECK(told.text() == "ECANCELED ECANCELED ECANCELED close");
 }
 
@@ -153,9 +140,9 @@ TEST_CASE("[7][42] what a closed socket refuses may throw out of the loop's hook
     socket.close();
     socket.close();
     socket.send("x", 9);
-    CHECK(run_through(loop) == 2);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 2);
     socket.bind();
-    CHECK(run_through(loop) == 1);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 1);
     CHECK(thrown == 3);
 }
 
@@ -174,7 +161,7 @@ TEST_CASE("[7][42] destroyed inside 'close', which then throws") {
         socket->on_close(told.word("never"));
         socket->close();
     }
-    CHECK(run_through(loop) == 3);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 3);
     CHECK(told.text() == "close close close");
 }
 

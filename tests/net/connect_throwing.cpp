@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/net/support.h"
+#include "tests/net/throwing.h"
 
 namespace {
 
@@ -17,21 +18,6 @@ using net::LookupAnswer;
 using net::Type;
 using test::Audit;
 using test::Log;
-
-// Runs until nothing throws any more; how often something did.
-int runs_that_throw(core::Loop& loop) {
-    int thrown = 0;
-    while (thrown < 100) {
-        try {
-            const platform::Error error = loop.run();
-            CHECK_FALSE(static_cast<bool>(error));
-            return thrown;
-        } catch (int) {
-            thrown++;
-        }
-    }
-    return thrown;
-}
 
 }  // namespace
 
@@ -60,7 +46,7 @@ TEST_CASE("[7][24] a throwing 'connect' does not cost the callback its call") {
     CHECK(log.text() == "event");
     CHECK(socket.remote_address());
     CHECK(socket.off(id));
-    CHECK(runs_that_throw(loop) == 1);
+    CHECK(test::runs_that_throw<int>(loop) == 1);
     CHECK(log.text() == "event other callback");
 }
 
@@ -77,10 +63,10 @@ TEST_CASE("[7][24] a callback that throws on success or failure runs once") {
             throw 1;
         });
         socket.unref();
-        CHECK(runs_that_throw(loop) == 1);
+        CHECK(test::runs_that_throw<int>(loop) == 1);
         CHECK(called == 1);
         if (port == 0) socket.connect(9);
-        CHECK(runs_that_throw(loop) == 0);
+        CHECK(test::runs_that_throw<int>(loop) == 0);
         CHECK(socket.remote_address());
         CHECK_FALSE(socket.disconnect());
     }
@@ -106,7 +92,7 @@ TEST_CASE("[7][24] throwing in the callback of a failure, after it was connected
         socket.connect(9, "::1");
         throw failures;
     });
-    CHECK(runs_that_throw(loop) == 11);
+    CHECK(test::runs_that_throw<int>(loop) == 11);
     CHECK(failures == 1);
     CHECK(errors == 10);
     CHECK(socket.remote_address());
@@ -132,7 +118,7 @@ TEST_CASE("[7][24] sends that fail with their connect hear of it, though all of 
             throw i;
         });
     }
-    CHECK(runs_that_throw(loop) == 6);
+    CHECK(test::runs_that_throw<int>(loop) == 6);
     CHECK(told == std::vector<int>{0, 1, 2, 3, 4, 5});
     CHECK(socket.get_send_queue_count() == 0);
 }
@@ -152,7 +138,7 @@ TEST_CASE("[7][24] in a throwing 'connect': destroyed, the callback goes; closed
             throw 1;
         });
         socket->connect(9, [&, held](const Failure&) { log.add("callback"); });
-        CHECK(runs_that_throw(loop) == 1);
+        CHECK(test::runs_that_throw<int>(loop) == 1);
         CHECK(log.text() == (destroys ? "event" : "event callback close"));
         CHECK(held.use_count() == 1);
     }
@@ -182,6 +168,6 @@ TEST_CASE("[7][27] an 'error' that throws for a refusal, and the socket lives on
     });
     CHECK(socket.connect_sync(nobody->port));
     socket.send("x");
-    CHECK(runs_that_throw(loop) == 3);
+    CHECK(test::runs_that_throw<int>(loop) == 3);
     CHECK(refusals == 3);
 }

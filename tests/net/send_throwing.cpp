@@ -7,6 +7,7 @@
 
 #include "tests/net/faults.h"
 #include "tests/net/receiver.h"
+#include "tests/net/throwing.h"
 
 namespace {
 
@@ -31,21 +32,6 @@ constexpr int for_ever = 1 << 30;
 
 struct Thrown {};
 
-// Runs until nothing is left to run, and counts what was thrown meanwhile.
-int run_through(core::Loop& loop) {
-    int thrown = 0;
-    while (thrown < 1000) {
-        try {
-            const bool ended = test::runs_out(loop);
-            CHECK(ended);
-            return thrown;
-        } catch (const Thrown&) {
-            thrown++;
-        }
-    }
-    return thrown;
-}
-
 }  // namespace
 
 TEST_CASE("[7][31] a send callback that throws: the others are called once, in order") {
@@ -63,7 +49,7 @@ TEST_CASE("[7][31] a send callback that throws: the others are called once, in o
             });
         }
         sender.close(told.word("close"));
-        CHECK(run_through(loop) == 1);
+        CHECK(test::runs_that_throw<Thrown>(loop) == 1);
         CHECK(told.text() == "0 1 2 3 4 5 close");
     }
     CHECK(receiver.hears(36));
@@ -86,7 +72,7 @@ TEST_CASE("[7][31] all of them throw, and send again before they do") {
             throw Thrown();
         });
     }
-    CHECK(run_through(loop) == 10);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 10);
     CHECK(called == 10);
     CHECK(receiver.hears(10));
     CHECK(receiver.text() == "x x x x x y y y y y");
@@ -113,7 +99,7 @@ TEST_CASE("[7][31] an 'error' listener and the loop's hook may throw for each fa
         sender.send(big, 9);
         sender.send("y", 9, told.sent());
         sender.close(told.word("close"));
-        CHECK(run_through(loop) == 3);
+        CHECK(test::runs_that_throw<Thrown>(loop) == 3);
         CHECK(told.lines == std::vector{"send EMSGSIZE 127.0.0.1:9"s,
                                         "Port should be > 0 and < 65536. Received 70000."s,
                                         "send EMSGSIZE 127.0.0.1:9"s, "1"s, "close"s});
@@ -133,7 +119,7 @@ TEST_CASE("[7][30] 'listening' throws with sends queued behind it") {
     sender.send("a", receiver.port(), told.sent());
     sender.send("b", receiver.port(), told.sent());
     sender.unref();
-    CHECK(run_through(loop) == 1);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 1);
     CHECK(told.text() == "listening 1 1");
     CHECK(receiver.hears(2));
 }
@@ -153,7 +139,7 @@ TEST_CASE("[7][31] destroyed inside a callback that then throws") {
     sender->send("b", receiver.port(), told.word("never"));
     other.send("c", receiver.port(), told.sent());
     other.close();
-    CHECK(run_through(loop) == 1);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 1);
     CHECK(told.text() == "1");
     CHECK(receiver.hears(3));
 }
@@ -181,7 +167,7 @@ TEST_CASE("[7][35] the queue outlasts exceptions: what waits for room leaves lat
         CHECK(told.count() == 0);
     }
     sender.close(told.word("close"));
-    CHECK(run_through(loop) == 1);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 1);
     CHECK(told.text() == "a 1 close");
     CHECK(receiver.hears(2));
 }
@@ -247,7 +233,7 @@ TEST_CASE("[7][11] a look-up that throws costs its own send; one that answered f
     sender.send("c", receiver.port(), "answers", told.sent());
     sender.send("d", receiver.port(), "throws", told.sent());
     sender.close(told.word("close"));
-    CHECK(run_through(loop) == 3);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 3);
     CHECK(asked == 3);
     CHECK(told.count() == 5);
     CHECK(told.lines.back() == "close");
@@ -275,7 +261,7 @@ TEST_CASE("[7][42] destroyed inside a look-up that then throws") {
                                  }});
     sender->send("a", 9, "name", told.sent());
     sender->send("b", 9, "name", told.sent());
-    CHECK(run_through(loop) == 1);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 1);
     CHECK(told.count() == 0);
 }
 
@@ -290,7 +276,7 @@ TEST_CASE("[7][29] refusals throw, each once") {
             throw Thrown();
         });
     }
-    CHECK(run_through(loop) == 4);
+    CHECK(test::runs_that_throw<Thrown>(loop) == 4);
     CHECK(called == 4);
 }
 
