@@ -190,6 +190,7 @@ HEADERS = \
     platform/posix_options.h \
     platform/posix_sockets.h \
     tests/core/probe.h \
+    tests/core/scarce_memory.h \
     tests/net/faults.h \
     tests/net/life.h \
     tests/net/outcomes.h \

@@ -1,45 +1,23 @@
-// A loop when memory is out, at each allocation in turn. The allocation without exceptions, which
-// is the library's only one, is this program's own here and fails when it is told to.
+// A loop when memory is out, at each allocation in turn.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 
 #include "core/loop.h"
 #include "tests/core/probe.h"
+#include "tests/core/scarce_memory.h"
 
 namespace {
 
 using core::Loop;
 using platform::Code;
 using test::Probe;
+using test::allocations_left;
+using test::lasting;
 using namespace std::chrono_literals;
 
-int allocations_left = -1;  // Until one fails; negative: none will.
-bool lasting = false;       // Those after it fail as well.
-
-bool allocation_fails() {
-    if (allocations_left < 0) return false;
-    if (allocations_left > 0) return --allocations_left, false;
-    if (!lasting) allocations_left = -1;
-    return true;
-}
-
 }  // namespace
-
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-    return allocation_fails() ? nullptr : std::malloc(size ? size : 1);
-}
-void* operator new(std::size_t size) {
-    void* const memory = std::malloc(size ? size : 1);
-    if (!memory) std::abort();
-    return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 TEST_CASE("[12] a loop that got no memory says so through run(), whichever part it lacked") {
     int lacking = 0;

@@ -56,7 +56,7 @@ TEST_CASE("[10] copies of a source and of a token are the same one") {
     StopToken moved = std::move(token);
     StopToken assigned;
     assigned = copy;
-    assigned = assigned;
+    assigned = *&assigned;
     const StopSource twin = source;
     int told = 0;
     StopListener listener([&] { told++; });

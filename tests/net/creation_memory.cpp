@@ -1,48 +1,13 @@
-// Sockets when memory is out, at each allocation in turn. The allocation without exceptions, which
-// is the library's only one, is this program's own here and fails when it is told to.
+// Sockets when memory is out, at each allocation in turn.
 #ifdef __linux__
 
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <optional>
 
 #include "core/stop.h"
+#include "tests/core/scarce_memory.h"
 #include "tests/net/receiver.h"
 #include "tests/net/wire.h"
-
-namespace {
-
-int allocations_left = -1;  // Until one fails; negative: none will.
-bool lasting = false;       // Those after it fail as well.
-
-bool allocation_fails() {
-    if (allocations_left < 0) return false;
-    if (allocations_left > 0) return --allocations_left, false;
-    if (!lasting) allocations_left = -1;
-    return true;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-    return allocation_fails() ? nullptr : std::malloc(size ? size : 1);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-    return operator new(size, std::nothrow);
-}
-void* operator new(std::size_t size) {
-    void* const memory = std::malloc(size ? size : 1);
-    if (!memory) std::abort();
-    return memory;
-}
-void* operator new[](std::size_t size) { return operator new(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 namespace {
 
@@ -56,6 +21,8 @@ using net::Options;
 using net::Type;
 using platform::Code;
 using test::Audit;
+using test::allocations_left;
+using test::lasting;
 using test::Wire;
 
 // What a scene made of memory that was out.
