@@ -107,10 +107,7 @@ void Datagram::State::hand_on(Exchange& from) {
 // Whether it is worth another try in this turn: a refusal stands before what can be read.
 bool Datagram::State::receive_failed(Error failed) {
     if (failed.code == Code::would_block || failed.code == Code::interrupted) return false;
-    const bool refusal = failed.code == Code::connection_refused ||
-                         failed.code == Code::connection_reset ||
-                         failed.code == Code::host_unreachable ||
-                         failed.code == Code::network_unreachable;
+    const bool refusal = is_refusal(failed.code);
     if (refusal && (connection != Connection::connected || icmp_queue)) return true;
     if (first_in_tick(failed.code)) emit_error(Failure(failed.during(Operation::receive)));
     return refusal;

@@ -13,14 +13,8 @@ namespace {
 
 constexpr std::uint8_t retries_max = 5;  // After 1, 2, 4, 8 and 16 ms.
 
-// What a connected socket hears of the datagrams before: not the fault of the one being sent.
-bool is_refusal(Code code) {
-    return code == Code::connection_refused || code == Code::host_unreachable ||
-           code == Code::network_unreachable || code == Code::connection_reset;
-}
-
-// How often a send is tried again because of such news, which may come faster than the retries. No
-// datagram is refused before it has left; all else may be its own fault, and then stays.
+// How often a send is tried again because of news of those before it, which may come faster than
+// the retries. No datagram is refused before it has left; all else may be its own fault, and stays.
 int trips_max(Code code) {
     switch (code) {
         case Code::connection_refused:

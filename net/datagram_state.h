@@ -15,6 +15,12 @@ namespace net {
 
 constexpr int port_max = 65535;
 
+// What a connected socket hears of the datagrams before: not the fault of the next one.
+constexpr bool is_refusal(Code code) {
+    return code == Code::connection_refused || code == Code::host_unreachable ||
+           code == Code::network_unreachable || code == Code::connection_reset;
+}
+
 // Comes into being with the first listener.
 struct Listeners {
     core::Signal<const Message&> message;
