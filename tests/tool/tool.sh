@@ -355,13 +355,13 @@ ok 'a full unix socket makes send wait, with a file and with a pipe'
 if command -v script >/dev/null; then
     start listener "$VOLLEY" listen 127.0.0.1:0
     await listener 'listening on'
-    start_fed terminal script -qec "$VOLLEY send 127.0.0.1:$(port listener)" /dev/null
+    start_fed terminal script -qec "exec $VOLLEY send 127.0.0.1:$(port listener)" /dev/null
     say terminal typed
     await listener ': typed$'
     printf '\003' >"$work/terminal.in"
     await terminal '^\^?C?.*sent 1 datagram'
     end terminal
-    start_fed terminal script -qec "$VOLLEY send 127.0.0.1:$(port listener)" /dev/null
+    start_fed terminal script -qec "exec $VOLLEY send 127.0.0.1:$(port listener)" /dev/null
     say terminal and more
     await listener ': and more$'
     printf '\004' >"$work/terminal.in"
