@@ -190,6 +190,7 @@ HEADERS = \
     platform/posix_error.h \
     platform/posix_options.h \
     platform/posix_sockets.h \
+    tests/bench/row.h \
     tests/core/probe.h \
     tests/core/scarce_memory.h \
     tests/net/faults.h \
