@@ -20,6 +20,10 @@ FUZZ_CXX     = clang++
 FUZZ_FLAGS   = -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZ_SECONDS = 20
 
+ROWS    =
+ROUNDS  = 7
+SECONDS = 0.15
+
 LIBRARY = \
     core/loop.o \
     core/timers.o \
@@ -158,6 +162,37 @@ FUZZERS = \
     tests/fuzz/address.fuzz \
     tests/fuzz/block_list.fuzz
 
+# `make bench`: what all contenders are made of, each of them, and who runs them.
+BENCH_CONTENDER = \
+    tests/bench/child.o \
+    tests/bench/heap.o \
+    tests/bench/main.o \
+    tests/bench/meter.o \
+    tests/bench/plain.o \
+    tests/bench/ticker.o
+
+BENCH_ASIO = \
+    tests/bench/asio/datagrams.o
+
+BENCH_DRIVER = \
+    tests/bench/driver/machine.o \
+    tests/bench/driver/main.o \
+    tests/bench/driver/plan.o \
+    tests/bench/driver/report.o \
+    tests/bench/driver/run.o \
+    tests/bench/driver/trace.o
+
+BENCH_LIBUV = \
+    tests/bench/libuv/datagrams.o
+
+BENCH_OURS = \
+    tests/bench/ours/datagrams.o
+
+BENCH_RAW = \
+    tests/bench/raw/batch.o \
+    tests/bench/raw/datagrams.o \
+    tests/bench/raw/readiness.o
+
 HEADERS = \
     core/callback.h \
     core/growing.h \
@@ -190,7 +225,30 @@ HEADERS = \
     platform/posix_error.h \
     platform/posix_options.h \
     platform/posix_sockets.h \
+    tests/bench/asio/sockets.h \
+    tests/bench/child.h \
+    tests/bench/content.h \
+    tests/bench/datagram_rows.h \
+    tests/bench/driver/machine.h \
+    tests/bench/driver/plan.h \
+    tests/bench/driver/report.h \
+    tests/bench/driver/result.h \
+    tests/bench/driver/run.h \
+    tests/bench/driver/trace.h \
+    tests/bench/flood.h \
+    tests/bench/heap.h \
+    tests/bench/libuv/sockets.h \
+    tests/bench/meter.h \
+    tests/bench/one_sided.h \
+    tests/bench/ours/sockets.h \
+    tests/bench/paced.h \
+    tests/bench/ping_pong.h \
+    tests/bench/plain.h \
+    tests/bench/raw/batch.h \
+    tests/bench/raw/readiness.h \
+    tests/bench/raw/sockets.h \
     tests/bench/row.h \
+    tests/bench/ticker.h \
     tests/core/probe.h \
     tests/core/scarce_memory.h \
     tests/net/faults.h \
@@ -210,6 +268,8 @@ FLAGS        = -std=c++20 -I. -isystem build/doctest/usr/include
 COMPILE      = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK         = $(CXX) $(CXXFLAGS) $(LDFLAGS)
 ALL_TESTS    = $(TESTS) $(THROWING_TESTS)
+BENCH        = $(BENCH_CONTENDER) $(BENCH_OURS) $(BENCH_RAW) $(BENCH_DRIVER)
+BENCH_PEERS  = $(BENCH_LIBUV) $(BENCH_ASIO)
 TEST_OBJECTS = tests/main.o $(ALL_TESTS:.run=.o) $(PROGRAMS:.exe=.o)
 
 default: libvolley.a volley
@@ -234,6 +294,12 @@ fuzz: $(FUZZERS)
 	    ./$$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/ || exit 1; \
 	done
 
+# Peers that are not installed are left out, which is the script's business.
+bench: build/bench/ours build/bench/raw build/bench/driver
+	MAKE='$(MAKE)' CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' \
+	    sh tests/bench/build.sh build/bench.programs
+	build/bench/driver --rounds=$(ROUNDS) --seconds=$(SECONDS) $(ROWS)
+
 clean:
 	rm -rf build libvolley.a volley volley.exe
 	find core net platform tests tools \( -name '*.o' -o -name '*.exe' -o -name '*.example' \
@@ -247,6 +313,8 @@ help:
 	@echo 'make test     builds everything, runs the checks, and the tests of what has changed'
 	@echo 'make check    the checks of the sources alone'
 	@echo 'make fuzz     feeds parsers with noise, FUZZ_SECONDS=$(FUZZ_SECONDS) each; wants clang++'
+	@echo 'make bench    measures us, our peers and the limit: ROWS="flood fanout" ROUNDS=$(ROUNDS)'
+	@echo '              SECONDS=$(SECONDS), each; into build/bench.tsv'
 	@echo 'make clean    removes all that make made'
 	@echo 'Variables: CXX CXXFLAGS CPPFLAGS LDFLAGS LDLIBS AR, and RUN, which runs a program:'
 	@echo 'make CXX=x86_64-w64-mingw32-g++ LDLIBS="-static -lws2_32" RUN=wine test'
@@ -265,6 +333,26 @@ tools/demo/demo.exe: tools/demo/demo.o libvolley.a
 tests/main.a: tests/main.o
 	rm -f $@
 	$(AR) rcs $@ tests/main.o
+
+build/bench/ours: $(BENCH_CONTENDER) $(BENCH_OURS) libvolley.a
+	mkdir -p build/bench
+	$(LINK) -o $@ $(BENCH_CONTENDER) $(BENCH_OURS) libvolley.a $(LDLIBS)
+
+build/bench/libuv: $(BENCH_CONTENDER) $(BENCH_LIBUV)
+	mkdir -p build/bench
+	$(LINK) -o $@ $(BENCH_CONTENDER) $(BENCH_LIBUV) -luv $(LDLIBS)
+
+build/bench/asio: $(BENCH_CONTENDER) $(BENCH_ASIO)
+	mkdir -p build/bench
+	$(LINK) -o $@ $(BENCH_CONTENDER) $(BENCH_ASIO) $(LDLIBS)
+
+build/bench/raw: $(BENCH_CONTENDER) $(BENCH_RAW)
+	mkdir -p build/bench
+	$(LINK) -o $@ $(BENCH_CONTENDER) $(BENCH_RAW) $(LDLIBS)
+
+build/bench/driver: $(BENCH_DRIVER)
+	mkdir -p build/bench
+	$(LINK) -o $@ $(BENCH_DRIVER) $(LDLIBS)
 
 build/doctest.found:
 	mkdir -p build
@@ -291,9 +379,10 @@ build/doctest.found:
 
 # Coarse on purpose: a full build takes seconds, and no list of includes can be out of date.
 $(LIBRARY) $(TOOL) $(EXAMPLES:.example=.o) tools/demo/demo.o $(TEST_OBJECTS): $(HEADERS)
+$(BENCH) $(BENCH_PEERS): $(HEADERS)
 $(TEST_OBJECTS): build/doctest.found
 $(PROGRAMS) $(ALL_TESTS:.run=.exe): tests/main.a libvolley.a
 $(EXAMPLES): libvolley.a
 $(FUZZERS): $(LIBRARY:.o=.cpp) $(HEADERS)
 
-.PHONY: default all demo programs test check fuzz clean help
+.PHONY: default all demo programs test check fuzz bench clean help

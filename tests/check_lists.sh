@@ -27,6 +27,8 @@ function belongs(list, word) {
     if (list == "THROWING_TESTS") return word ~ /^tests\/.*_throwing\.run$/
     if (list == "PROGRAMS") return word ~ /^tests\/.*\.exe$/
     if (list == "FUZZERS") return word ~ /^tests\/fuzz\/.*\.fuzz$/
+    if (list == "BENCH_CONTENDER") return word ~ /^tests\/bench\/[a-z_]+\.o$/
+    if (list ~ /^BENCH_/) return word ~ "^tests/bench/" tolower(substr(list, 7)) "/.*\\.o$"
     if (list == "HEADERS") return word ~ /\.h$/
     return 1
 }

@@ -39,5 +39,6 @@ struct Row {
 };
 
 [[noreturn]] void fail(std::string_view why);
+[[noreturn]] void leave_out(std::string_view why);  // This machine cannot have the row.
 
 }  // namespace bench

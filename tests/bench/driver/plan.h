@@ -1,0 +1,36 @@
+// Who runs and what: the contenders that were built, and the rows in the order of the report.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/bench/driver/run.h"
+
+namespace bench {
+
+// A contender may be several programs, with rows of their own.
+struct Program {
+    std::string contender;
+    bool offload = false;  // Runs with and without.
+    Command command;
+    std::set<std::string> rows;
+};
+
+struct RowPlan {
+    std::string name;
+    bool pinned = false;
+    bool datagrams = false;  // With and without offload.
+    double libuv_goal = 0;   // So many times better; 0: no goal.
+    double raw_goal = 0;     // Such a share of the limit.
+};
+
+Command with_row(Command command, const std::string& row);
+std::vector<Program> read_programs(const std::string& path);
+
+// Those of the file first, then what else some contender has; only those that contain a word, if
+// there are words.
+std::vector<RowPlan> plan_rows(const std::string& path, const std::vector<Program>& programs,
+                               const std::vector<std::string>& words);
+
+}  // namespace bench
