@@ -23,6 +23,7 @@ FUZZ_SECONDS = 20
 ROWS    =
 ROUNDS  = 7
 SECONDS = 0.15
+PLOTS   = .github/bench
 
 LIBRARY = \
     core/loop.o \
@@ -188,6 +189,11 @@ BENCH_LIBUV = \
 BENCH_OURS = \
     tests/bench/ours/datagrams.o
 
+BENCH_PLOTS = \
+    tests/bench/plots/chart.o \
+    tests/bench/plots/main.o \
+    tests/bench/plots/table.o
+
 BENCH_RAW = \
     tests/bench/raw/batch.o \
     tests/bench/raw/datagrams.o \
@@ -244,6 +250,8 @@ HEADERS = \
     tests/bench/paced.h \
     tests/bench/ping_pong.h \
     tests/bench/plain.h \
+    tests/bench/plots/chart.h \
+    tests/bench/plots/table.h \
     tests/bench/raw/batch.h \
     tests/bench/raw/readiness.h \
     tests/bench/raw/sockets.h \
@@ -268,7 +276,7 @@ FLAGS        = -std=c++20 -I. -isystem build/doctest/usr/include
 COMPILE      = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK         = $(CXX) $(CXXFLAGS) $(LDFLAGS)
 ALL_TESTS    = $(TESTS) $(THROWING_TESTS)
-BENCH        = $(BENCH_CONTENDER) $(BENCH_OURS) $(BENCH_RAW) $(BENCH_DRIVER)
+BENCH        = $(BENCH_CONTENDER) $(BENCH_OURS) $(BENCH_RAW) $(BENCH_DRIVER) $(BENCH_PLOTS)
 BENCH_PEERS  = $(BENCH_LIBUV) $(BENCH_ASIO)
 TEST_OBJECTS = tests/main.o $(ALL_TESTS:.run=.o) $(PROGRAMS:.exe=.o)
 
@@ -300,6 +308,9 @@ bench: build/bench/ours build/bench/raw build/bench/driver
 	    sh tests/bench/build.sh build/bench.programs
 	build/bench/driver --rounds=$(ROUNDS) --seconds=$(SECONDS) $(ROWS)
 
+bench-plots: build/bench/plots
+	build/bench/plots build/bench.tsv $(PLOTS)
+
 clean:
 	rm -rf build libvolley.a volley volley.exe
 	find core net platform tests tools \( -name '*.o' -o -name '*.exe' -o -name '*.example' \
@@ -315,6 +326,7 @@ help:
 	@echo 'make fuzz     feeds parsers with noise, FUZZ_SECONDS=$(FUZZ_SECONDS) each; wants clang++'
 	@echo 'make bench    measures us, our peers and the limit: ROWS="flood fanout" ROUNDS=$(ROUNDS)'
 	@echo '              SECONDS=$(SECONDS), each; into build/bench.tsv'
+	@echo 'make bench-plots  draws build/bench.tsv into PLOTS=$(PLOTS)'
 	@echo 'make clean    removes all that make made'
 	@echo 'Variables: CXX CXXFLAGS CPPFLAGS LDFLAGS LDLIBS AR, and RUN, which runs a program:'
 	@echo 'make CXX=x86_64-w64-mingw32-g++ LDLIBS="-static -lws2_32" RUN=wine test'
@@ -354,6 +366,10 @@ build/bench/driver: $(BENCH_DRIVER)
 	mkdir -p build/bench
 	$(LINK) -o $@ $(BENCH_DRIVER) $(LDLIBS)
 
+build/bench/plots: $(BENCH_PLOTS)
+	mkdir -p build/bench
+	$(LINK) -o $@ $(BENCH_PLOTS) $(LDLIBS)
+
 build/doctest.found:
 	mkdir -p build
 	CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' sh tests/doctest.sh build
@@ -385,4 +401,4 @@ $(PROGRAMS) $(ALL_TESTS:.run=.exe): tests/main.a libvolley.a
 $(EXAMPLES): libvolley.a
 $(FUZZERS): $(LIBRARY:.o=.cpp) $(HEADERS)
 
-.PHONY: default all demo programs test check fuzz bench clean help
+.PHONY: default all demo programs test check fuzz bench bench-plots clean help

@@ -70,15 +70,17 @@ class Trial {
 
 }  // namespace
 
-void describe_machine() {
+std::string describe_machine() {
     utsname system;
     uname(&system);
     std::array<double, 1> load{};
     (void)getloadavg(load.data(), 1);
-    std::printf("%s %s %s, %d x %s\n", system.sysname, system.release, system.machine,
-                processor_count(), processor_name().c_str());
-    std::printf("trains: UDP_SEGMENT %s, UDP_GRO %s; load at the beginning: %.2f\n",
-                Trial(false).verdict(), Trial(true).verdict(), load[0]);
+    std::array<char, 300> text;
+    std::snprintf(text.data(), text.size(),
+                  "%s %s %s, %d x %s; UDP_SEGMENT %s, UDP_GRO %s; load at the beginning: %.2f",
+                  system.sysname, system.release, system.machine, processor_count(),
+                  processor_name().c_str(), Trial(false).verdict(), Trial(true).verdict(), load[0]);
+    return text.data();
 }
 
 }  // namespace bench

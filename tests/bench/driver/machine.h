@@ -1,8 +1,10 @@
 // Where the numbers come from: kernel, processor, and whether trains of datagrams work here.
 #pragma once
 
+#include <string>
+
 namespace bench {
 
-void describe_machine();  // To standard output.
+std::string describe_machine();
 
 }  // namespace bench

@@ -111,9 +111,9 @@ int drive(const Arguments& arguments) {
     const std::vector<Program> programs = read_programs(arguments.programs);
     const std::vector<RowPlan> rows = plan_rows(arguments.rows, programs, arguments.words);
     Report report(arguments.output);
-    describe_machine();
-    std::printf("%zu rows, %d rounds of %s s; 'to ours': how many times better ours is\n",
-                rows.size(), arguments.rounds, arguments.seconds.c_str());
+    const std::string machine = describe_machine();
+    std::printf("%s\n%zu rows, %d rounds of %s s; 'to ours': how many times better ours is\n",
+                machine.c_str(), rows.size(), arguments.rounds, arguments.seconds.c_str());
     for (const RowPlan& row : rows) {
         std::vector<Variant> variants = variants_of(row, programs, arguments.seconds);
         measure(row, variants, arguments.rounds);
@@ -121,7 +121,7 @@ int drive(const Arguments& arguments) {
         if (row.datagrams) report.add(row, "off", results_of(variants, &Variant::no_offload));
         std::fflush(stdout);
     }
-    report.finish();
+    report.finish(machine);
     return report.failed() ? 1 : 0;
 }
 

@@ -98,7 +98,8 @@ void Report::judge(const char* what, double wanted, double reached) {
                 met ? "met" : "missed");
 }
 
-void Report::finish() const {
+void Report::finish(const std::string& machine) const {
+    std::fprintf(file_, "# %s\n", machine.c_str());
     std::printf("\n%d of %d goals met\n", goals_met_, goals_);
     if (failures_ > 0) std::printf("%d contenders FAILED at a row\n", failures_);
 }

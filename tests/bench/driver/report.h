@@ -19,7 +19,7 @@ class Report {
 
     // `offload` is "on", "off", or "-" where there is no such difference.
     void add(const RowPlan& row, const std::string& offload, const std::vector<Result>& results);
-    void finish() const;
+    void finish(const std::string& machine) const;
     bool failed() const { return failures_ > 0; }
 
    private:
