@@ -47,6 +47,9 @@ LIBRARY = \
     platform/epoll.o \
     platform/error.o \
     platform/linux_datagrams.o \
+    platform/linux_error_queue.o \
+    platform/linux_options.o \
+    platform/linux_segmentation.o \
     platform/local_path.o \
     platform/posix_mailbox.o \
     platform/posix_membership.o \

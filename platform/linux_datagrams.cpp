@@ -1,19 +1,15 @@
 // How datagrams move on Linux: recvmmsg and sendmmsg, trains in one piece (UDP_SEGMENT, UDP_GRO),
-// packet information, and the error queue.
+// and packet information.
 // Everything lies on the stack, at most 16 KiB at a time, so nothing is allocated per datagram.
 // The catch: a batch call may be missing (old kernels, seccomp); then each datagram goes alone.
 #ifdef __linux__
 
 #include <netinet/udp.h>
 #include <sys/uio.h>
-#include <sys/utsname.h>
 #include <time.h>
-
-#include <linux/errqueue.h>  // After time.h, which it forgets to include.
 
 #include <atomic>
 #include <climits>
-#include <cstdlib>
 #include <memory>
 #include <new>
 
@@ -41,13 +37,6 @@ constexpr std::size_t sent_control_size =
 // Whether the kernel has the call; found out by using it, once per process.
 std::atomic<bool> recvmmsg_missing{false};
 std::atomic<bool> sendmmsg_missing{false};
-
-template <class Call>
-auto uninterrupted(Call call) {
-    auto result = call();
-    while (result < 0 && errno == EINTR) result = call();
-    return result;
-}
 
 // ---- Receiving -----------------------------------------------------------------------------
 
@@ -106,15 +95,17 @@ void read_item(const ControlItem& item, Incoming& incoming) {
     if (item.level == IPPROTO_UDP && item.type == UDP_GRO) {
         int size;
         if (item.read(size)) incoming.segment_size = static_cast<std::uint16_t>(size);
+    } else if (item.level == SOL_SOCKET && item.type == SCM_RIGHTS) {
+        close_passed_descriptors(item);
+    } else if (!incoming.info) {
+        return;
     } else if (item.level == SOL_SOCKET && item.type == SO_TIMESTAMPNS) {
         timespec time;
         if (!item.read(time)) return;
-        incoming.info.timestamp =
+        incoming.info->timestamp =
             static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-    } else if (item.level == SOL_SOCKET && item.type == SCM_RIGHTS) {
-        close_passed_descriptors(item);
     } else {
-        read_internet_item(item, incoming.info);
+        read_internet_item(item, *incoming.info);
     }
 }
 
@@ -131,12 +122,12 @@ void fill(int descriptor, const msghdr& message, std::size_t size, Incoming& inc
     incoming.size = size;
     incoming.truncated = message.msg_flags & MSG_TRUNC;
     incoming.segment_size = 0;
-    clear(incoming.info);
+    if (incoming.info) clear(*incoming.info);
     if (message.msg_controllen != 0) {
         PosixControlReader reader = received_control(message);
         ControlItem item;
         while (reader.next(item)) read_item(item, incoming);
-        if (message.msg_flags & MSG_CTRUNC) clear(incoming.info);
+        if (incoming.info && message.msg_flags & MSG_CTRUNC) clear(*incoming.info);
     }
     const std::size_t name_size =
         std::min<std::size_t>(message.msg_namelen, sizeof(sockaddr_storage));
@@ -202,32 +193,6 @@ namespace {
 
 constexpr std::size_t parts_on_stack = 256;  // Two trains of the longest kind.
 
-// Whether the kernel cuts a message into datagrams when asked to; found out once per process.
-enum class Segmentation : std::uint8_t { unknown, missing, loopback_only, works };
-std::atomic<Segmentation> segmentation{Segmentation::unknown};
-
-// Linux 7.0.0 to 7.1.4 spoils trains of equal datagrams on some network cards, and nothing tells.
-bool spoils_trains() {
-    utsname system;
-    if (uname(&system) < 0) return false;
-    char* rest = system.release;
-    const long major = std::strtol(rest, &rest, 10);
-    const long minor = *rest == '.' ? std::strtol(rest + 1, &rest, 10) : 0;
-    const long patch = *rest == '.' ? std::strtol(rest + 1, &rest, 10) : 0;
-    return major == 7 && (minor == 0 || (minor == 1 && patch <= 4));
-}
-
-// A kernel that does not know the control message ignores it, and sends one big datagram. The
-// socket option is as old as the message, so it is asked instead.
-Segmentation probe_segmentation() {
-    const int probe = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (probe < 0) return Segmentation::unknown;
-    const bool works = !set_integer(probe, IPPROTO_UDP, UDP_SEGMENT, 1000);
-    ::close(probe);
-    if (!works) return Segmentation::missing;
-    return spoils_trains() ? Segmentation::loopback_only : Segmentation::works;
-}
-
 bool is_loopback(const Endpoint& endpoint) {
     if (endpoint.family == Family::ipv4) return endpoint.bytes[0] == 127;
     if (is_mapped(endpoint)) return endpoint.bytes[12] == 127;
@@ -242,14 +207,10 @@ Endpoint destination_of(Socket socket, const Outgoing& outgoing) {
 }
 
 bool can_segment(Socket socket, const Outgoing& outgoing) {
-    Segmentation state = segmentation.load(std::memory_order_relaxed);
-    if (state == Segmentation::unknown) {
-        state = probe_segmentation();
-        segmentation.store(state, std::memory_order_relaxed);
-    }
     if (outgoing.peer && outgoing.peer->family == Family::local) return false;
-    if (state == Segmentation::works) return true;
-    return state == Segmentation::loopback_only && is_loopback(destination_of(socket, outgoing));
+    const Segmentation known = known_segmentation();
+    if (known.segments_max == 0) return false;
+    return !known.loopback_only || is_loopback(destination_of(socket, outgoing));
 }
 
 // What one message needs beside its parts.
@@ -429,144 +390,6 @@ Result<std::size_t> send(Socket socket, std::span<const Outgoing> outgoing) {
     }
     if (done == 0) return error;
     return done;
-}
-
-// ---- The error queue -----------------------------------------------------------------------
-
-namespace {
-
-// Room for everything that may stand before the report itself: without it the kernel would hand
-// out our own payload, and nothing would say that it came from the error queue.
-constexpr std::size_t report_control_size = 512;
-
-// False for what is no error, time stamps of sending for example.
-bool read_report(const ControlItem& item, Report& report) {
-    const bool known = (item.level == IPPROTO_IP && item.type == IP_RECVERR) ||
-                       (item.level == IPPROTO_IPV6 && item.type == IPV6_RECVERR);
-    sock_extended_err cause;
-    if (!known || !item.read(cause)) return false;
-    if (cause.ee_origin != SO_EE_ORIGIN_LOCAL && cause.ee_origin != SO_EE_ORIGIN_ICMP &&
-        cause.ee_origin != SO_EE_ORIGIN_ICMP6) {
-        return false;
-    }
-    report.error = to_error(static_cast<int>(cause.ee_errno), Operation::receive);
-    report.offender = {};
-    if (cause.ee_origin != SO_EE_ORIGIN_LOCAL) {
-        const auto offender = item.data.subspan(sizeof cause);
-        report.offender = to_endpoint(offender.data(), offender.size());
-    }
-    return true;
-}
-
-// One entry of the queue: a report (1), something else (0), or nothing there (an error).
-Result<std::size_t> take_report(int descriptor, Report& report) {
-    sockaddr_storage name;
-    ControlBuffer<PosixControl, report_control_size> control;
-    msghdr message{};
-    const ssize_t size = uninterrupted([&] {
-        message.msg_name = &name;
-        message.msg_namelen = sizeof name;
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof control.bytes;
-        return recvmsg(descriptor, &message, receive_flags | MSG_ERRQUEUE);
-    });
-    if (size < 0) return last_error(Operation::receive);
-    PosixControlReader reader = received_control(message);
-    ControlItem item;
-    bool found = false;
-    while (!found && reader.next(item)) found = read_report(item, report);
-    if (!found && !(message.msg_flags & MSG_CTRUNC)) return std::size_t{0};
-    if (!found) {
-        report.error = {Code::unknown, Operation::receive, 0};
-        report.offender = {};
-    }
-    report.destination = to_endpoint(name, message.msg_namelen);
-    return std::size_t{1};
-}
-
-}  // namespace
-
-Result<std::size_t> receive_errors(Socket socket, std::span<Report> reports) {
-    const int descriptor = descriptor_of(socket);
-    // A Unix socket has no such queue, ignores the flag, and would hand out a message instead.
-    if (family_of(descriptor) == Family::local) return std::size_t{0};
-    std::size_t count = 0;
-    while (count < reports.size()) {
-        const auto taken = take_report(descriptor, reports[count]);
-        if (!taken && taken.error().code == Code::would_block) break;
-        if (!taken && count == 0) return taken;
-        if (!taken) break;
-        count += *taken;
-    }
-    return count;
-}
-
-// ---- Options -------------------------------------------------------------------------------
-
-namespace {
-
-struct Switch {
-    int level;
-    int option;
-    bool optional;  // The IPv4 side of a dual-stack socket, which IPv6-only ones do not have.
-};
-
-constexpr Switch local_info[] = {{SOL_SOCKET, SO_TIMESTAMPNS, false}};
-constexpr Switch ipv4_info[] = {{IPPROTO_IP, IP_PKTINFO, false},
-                                {IPPROTO_IP, IP_RECVTTL, false},
-                                {IPPROTO_IP, IP_RECVTOS, false},
-                                {SOL_SOCKET, SO_TIMESTAMPNS, false}};
-constexpr Switch ipv6_info[] = {{IPPROTO_IPV6, IPV6_RECVPKTINFO, false},
-                                {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, false},
-                                {IPPROTO_IPV6, IPV6_RECVTCLASS, false},
-                                {IPPROTO_IP, IP_RECVTTL, true},
-                                {IPPROTO_IP, IP_RECVTOS, true},
-                                {SOL_SOCKET, SO_TIMESTAMPNS, false}};
-constexpr Switch internet_trains[] = {{IPPROTO_UDP, UDP_GRO, false}};
-constexpr Switch ipv4_errors[] = {{IPPROTO_IP, IP_RECVERR, false}};
-constexpr Switch ipv6_errors[] = {{IPPROTO_IPV6, IPV6_RECVERR, false},
-                                  {IPPROTO_IP, IP_RECVERR, true}};
-
-std::span<const Switch> switches_of(Family family, Option option) {
-    const bool six = family == Family::ipv6;
-    if (family == Family::none) return {};
-    if (family == Family::local) {
-        if (option == Option::packet_info) return local_info;
-        return {};
-    }
-    if (option == Option::coalesce) return internet_trains;
-    if (option == Option::icmp_errors && six) return ipv6_errors;
-    if (option == Option::icmp_errors) return ipv4_errors;
-    if (option == Option::packet_info && six) return ipv6_info;
-    if (option == Option::packet_info) return ipv4_info;
-    return {};
-}
-
-// Old kernels say that they have never heard of an option.
-Error explained(Error error) {
-    return error.code == Code::operation_not_supported_by_protocol
-               ? to_error(ENOTSUP, error.operation)
-               : error;
-}
-
-}  // namespace
-
-Error set_system_option(int descriptor, Family family, Option option, bool enabled) {
-    const auto switches = switches_of(family, option);
-    if (switches.empty()) return unavailable(descriptor, Operation::set_option);
-    for (const Switch& each : switches) {
-        const Error error = set_integer(descriptor, each.level, each.option, enabled ? 1 : 0);
-        if (error && !each.optional) return explained(error);
-    }
-    return {};
-}
-
-Result<std::int32_t> get_system_option(int descriptor, Family family, Option option) {
-    const auto switches = switches_of(family, option);
-    if (switches.empty()) return unavailable(descriptor, Operation::set_option);
-    const auto value = get_integer(descriptor, switches[0].level, switches[0].option);
-    if (!value) return explained(value.error());
-    return std::int32_t{*value != 0};
 }
 
 }  // namespace platform

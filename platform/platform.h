@@ -97,7 +97,7 @@ struct Incoming {
     bool truncated = false;          // The datagram was longer than the buffer.
     std::uint16_t segment_size = 0;  // Not zero: datagrams of this size (GRO), the last shorter.
     Endpoint peer;                   // Family::local and size 0: a sender without a name.
-    PacketInfo info;                 // Filled when Option::packet_info is set.
+    PacketInfo* info = nullptr;      // In: where to tell the rest; filled with packet_info set.
 };
 
 struct Outgoing {
@@ -132,6 +132,13 @@ Result<Endpoint> peer_endpoint(Socket);
 // reports fewer than asked for only when the next one failed: ask again to learn why.
 Result<std::size_t> receive(Socket, std::span<Incoming>);
 Result<std::size_t> send(Socket, std::span<const Outgoing>);
+
+// How trains can be sent: found out once per process, by a round trip on loopback when first asked.
+struct Segmentation {
+    std::uint16_t segments_max = 0;  // Datagrams in one Outgoing; 0: no trains (EOPNOTSUPP).
+    bool loopback_only = false;      // A kernel that spoils trains on network cards.
+};
+Segmentation segmentation(Poller&);
 
 // Empties the error queue into the span: drained at every event, or it never sleeps.
 // Zero: it was empty (or the system has none).

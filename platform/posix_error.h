@@ -66,4 +66,12 @@ inline Error to_error(int number, Operation operation) {
 
 inline Error last_error(Operation operation) { return to_error(errno, operation); }
 
+// A signal is no answer: asks again.
+template <class Call>
+auto uninterrupted(Call call) {
+    auto result = call();
+    while (result < 0 && errno == EINTR) result = call();
+    return result;
+}
+
 }  // namespace platform

@@ -24,4 +24,10 @@ Result<std::int32_t> get_integer(int descriptor, int level, int option);
 Error set_system_option(int descriptor, Family, Option, bool enabled);
 Result<std::int32_t> get_system_option(int descriptor, Family, Option);
 
+// What segmentation() answers, for those who have no Poller at hand.
+Segmentation known_segmentation();
+
+// The user's word against trains: VOLLEY_SEGMENTATION=off in the environment.
+bool trains_are_forbidden();
+
 }  // namespace platform

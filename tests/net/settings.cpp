@@ -51,10 +51,12 @@ class Observer {
         std::vector<int> seen;
         std::array<std::byte, 100> buffer;
         run_until(loop_, [&] {
+            platform::PacketInfo info;
             platform::Incoming incoming;
             incoming.buffer = buffer;
+            incoming.info = &info;
             while (platform::receive(socket_, {&incoming, 1})) {
-                seen.push_back(incoming.info.hop_limit);
+                seen.push_back(info.hop_limit);
             }
             return seen.size() >= count;
         });

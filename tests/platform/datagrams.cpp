@@ -57,11 +57,11 @@ TEST_CASE("a datagram arrives with its bytes and its sender") {
         CHECK(incoming.segment_size == 0);
         CHECK(incoming.peer == sender.address());
         // Nobody asked for more.
-        CHECK(incoming.info.local.family == Family::none);
-        CHECK(incoming.info.interface_index == 0);
-        CHECK(incoming.info.hop_limit == -1);
-        CHECK(incoming.info.traffic_class == -1);
-        CHECK(incoming.info.timestamp == 0);
+        CHECK(incoming.info->local.family == Family::none);
+        CHECK(incoming.info->interface_index == 0);
+        CHECK(incoming.info->hop_limit == -1);
+        CHECK(incoming.info->traffic_class == -1);
+        CHECK(incoming.info->timestamp == 0);
         const auto nothing = receive(receiver, inbox.incoming);
         CHECK(nothing.error().code == Code::would_block);
         CHECK(nothing.error().operation == Operation::receive);
@@ -79,16 +79,16 @@ TEST_CASE("what an earlier datagram left in the slot does not show") {
     incoming.size = 99;
     incoming.peer = loopback(Family::ipv6, 9);
     incoming.peer.scope = 9;
-    incoming.info = {incoming.peer, 9, 9, 9, 9};
+    *incoming.info = {incoming.peer, 9, 9, 9, 9};
     CHECK(!send_text(receiver, "", &to));
     CHECK(receive_next(*poller, receiver, inbox));
     CHECK(incoming.size == 0);
     CHECK(!incoming.truncated);
     CHECK(incoming.segment_size == 0);
     CHECK(incoming.peer == to);
-    CHECK(incoming.info.local.family == Family::none);
-    CHECK(incoming.info.hop_limit == -1);
-    CHECK(incoming.info.timestamp == 0);
+    CHECK(incoming.info->local.family == Family::none);
+    CHECK(incoming.info->hop_limit == -1);
+    CHECK(incoming.info->timestamp == 0);
 }
 
 TEST_CASE("an empty datagram is a datagram") {

@@ -456,7 +456,7 @@ TEST_CASE("cut control messages cost the packet information, never the datagram"
               must(set_option(echo.socket, Option::packet_info, 1), "packet_info");
               must(set_option(echo.socket, Option::coalesce, 1), "coalesce");
               const std::span<Incoming> one{echo.inbox.incoming.data(), 1};
-              const PacketInfo& info = one[0].info;
+              const PacketInfo& info = *one[0].info;
               for (const bool cut : {false, true}) {
                   control_is_cut = cut;
                   all.expect(!send_text(echo.socket, "0123456789", &echo.to, 5));

@@ -84,16 +84,16 @@ TEST_CASE("packet information: destination, interface, hop limit, class, time") 
             CHECK(!send_text(sender, "x", &to, 0, &wanted));
             CHECK(becomes_readable(*poller, receiver));
             CHECK(receive(receiver, {inbox.incoming.data(), at_once}));
-            check_info(*poller, inbox.incoming[0].info, loopback(family));
-            CHECK(inbox.incoming[0].info.traffic_class == 0x2a);
+            check_info(*poller, *inbox.incoming[0].info, loopback(family));
+            CHECK(inbox.incoming[0].info->traffic_class == 0x2a);
         }
         CHECK(!set_option(receiver, Option::packet_info, 0));
         CHECK(!send_text(sender, "x", &to, 0, &wanted));
         CHECK(receive_next(*poller, receiver, inbox));
-        CHECK(inbox.incoming[0].info.local.family == Family::none);
-        CHECK(inbox.incoming[0].info.hop_limit == -1);
-        CHECK(inbox.incoming[0].info.traffic_class == -1);
-        CHECK(inbox.incoming[0].info.timestamp == 0);
+        CHECK(inbox.incoming[0].info->local.family == Family::none);
+        CHECK(inbox.incoming[0].info->hop_limit == -1);
+        CHECK(inbox.incoming[0].info->traffic_class == -1);
+        CHECK(inbox.incoming[0].info->timestamp == 0);
     }
 }
 
@@ -109,8 +109,8 @@ TEST_CASE("a dual-stack socket knows as much of IPv4 datagrams") {
     Inbox inbox(1);
     CHECK(!send_text(sender, "x", &to, 0, &wanted));
     CHECK(receive_next(*poller, receiver, inbox));
-    check_info(*poller, inbox.incoming[0].info, mapped_loopback);
-    CHECK(inbox.incoming[0].info.traffic_class == 0x2a);
+    check_info(*poller, *inbox.incoming[0].info, mapped_loopback);
+    CHECK(inbox.incoming[0].info->traffic_class == 0x2a);
 }
 
 TEST_CASE("and sets as much: options of the one stack reach the other") {
@@ -125,8 +125,8 @@ TEST_CASE("and sets as much: options of the one stack reach the other") {
     Inbox inbox(1);
     CHECK(!send_text(sender, "x", &to, 0, &wanted));
     CHECK(receive_next(*poller, receiver, inbox));
-    check_info(*poller, inbox.incoming[0].info, loopback(Family::ipv4));
-    CHECK(inbox.incoming[0].info.traffic_class == 0x2a);
+    check_info(*poller, *inbox.incoming[0].info, loopback(Family::ipv4));
+    CHECK(inbox.incoming[0].info->traffic_class == 0x2a);
 }
 
 TEST_CASE("a datagram chooses its source, interface, hop limit and class") {
@@ -162,8 +162,8 @@ TEST_CASE("a datagram chooses its source, interface, hop limit and class") {
             CHECK(!send_text(sender, "x", connected ? nullptr : &to, 0, &info));
             CHECK(receive_next(*poller, receiver, inbox));
             CHECK(with_port(inbox.incoming[0].peer, 0) == each.seen_as);
-            check_info(*poller, inbox.incoming[0].info, loopback(each.receiver));
-            CHECK(inbox.incoming[0].info.traffic_class == 0xb8);
+            check_info(*poller, *inbox.incoming[0].info, loopback(each.receiver));
+            CHECK(inbox.incoming[0].info->traffic_class == 0xb8);
         }
     }
 }
@@ -191,7 +191,7 @@ TEST_CASE("a reply to received packet information comes from the address that wa
     Inbox inbox(1);
     CHECK(!send_text(client, "?", &asked));
     CHECK(receive_next(*poller, server, inbox));
-    PacketInfo info = inbox.incoming[0].info;
+    PacketInfo info = *inbox.incoming[0].info;
     const Endpoint peer = inbox.incoming[0].peer;
     CHECK(!send_text(server, "!", &peer, 0, &info));
     CHECK(receive_next(*poller, client, inbox));
@@ -264,8 +264,8 @@ TEST_CASE("trains, datagrams and packet information share a batch") {
     const std::size_t segment_sizes[] = {1000, 0, 1000};
     for (std::size_t i = 0; i < 3; i++) {
         CHECK(inbox.incoming[i].segment_size == segment_sizes[i]);
-        check_info(*poller, inbox.incoming[i].info, loopback(Family::ipv6));
-        CHECK(inbox.incoming[i].info.traffic_class == 0);
+        check_info(*poller, *inbox.incoming[i].info, loopback(Family::ipv6));
+        CHECK(inbox.incoming[i].info->traffic_class == 0);
     }
 }
 

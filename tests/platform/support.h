@@ -114,14 +114,16 @@ inline Error send_text(Socket socket, std::string_view text, const Endpoint* pee
 class Inbox {
    public:
     explicit Inbox(std::size_t count, std::size_t size = 65536)
-        : memory_(count * size), incoming(count) {
+        : memory_(count * size), infos_(count), incoming(count) {
         for (std::size_t i = 0; i < count; i++) {
             incoming[i].buffer = std::span(memory_).subspan(i * size, size);
+            incoming[i].info = &infos_[i];
         }
     }
 
    private:
     std::vector<std::byte> memory_;
+    std::vector<PacketInfo> infos_;
 
    public:
     std::vector<Incoming> incoming;
