@@ -31,9 +31,11 @@ LIBRARY = \
     core/watch.o \
     net/address.o \
     net/arena.o \
+    net/arrivals.o \
     net/block_list.o \
     net/datagram.o \
     net/datagram_bind.o \
+    net/datagram_flush.o \
     net/datagram_listeners.o \
     net/datagram_membership.o \
     net/datagram_receive.o \
@@ -44,6 +46,7 @@ LIBRARY = \
     net/name.o \
     net/peer_table.o \
     net/resolver.o \
+    net/volley.o \
     platform/epoll.o \
     platform/error.o \
     platform/linux_datagrams.o \
@@ -212,6 +215,7 @@ HEADERS = \
     core/timers.h \
     net/address.h \
     net/arena.h \
+    net/arrivals.h \
     net/block_list.h \
     net/block_pool.h \
     net/datagram.h \
@@ -225,6 +229,7 @@ HEADERS = \
     net/request.h \
     net/resolver.h \
     net/throwing.h \
+    net/volley.h \
     platform/control.h \
     platform/endpoint.h \
     platform/error.h \

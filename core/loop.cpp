@@ -218,22 +218,13 @@ void Loop::run_ends() {
 
 // ---- What the phases take from -----------------------------------------------------------------
 
-void Loop::request(Source& source) {
-    if (std::exchange(source.requested, true)) return;
-    requested_.push(source);
-}
-
 void Loop::flush_requests() {
     for (Source* source = requested_.first(); source; source = source->next_requested) {
         source->operations->flush(*source);
     }
 }
 
-void Loop::owe(Source& source) {
-    if (owed_.size() > std::max(owed_round_end_, owed_first_) && owed_.back().source == &source) {
-        owed_.back().count++;
-        return;
-    }
+void Loop::owe_anew(Source& source) {
     if (owed_.push({&source, 1})) return;
     // Out of memory: the order among sockets is given up, an outcome never.
     merge_owed();

@@ -5,10 +5,12 @@
 // calls; 'close' events. No callback ever runs inside the call that asked for it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "core/callback.h"
 #include "core/growing.h"
@@ -113,11 +115,17 @@ class Loop {
 
     Error attach(Source&);  // Gives it a token. ENOMEM, ENFILE.
     void detach(Source&);   // Events already fetched for it are ignored.
-    void bury(Source&);     // Destroys it at the end of the turn.
+    void bury(Source&);     // Destroys a detached one at the end of the turn.
     bool attached(platform::Socket) const;  // Whether some source has this handle.
 
-    void request(Source&);     // prepare() and flush() run in this tick, once.
-    void owe(Source&);         // conclude() runs once, in the order of these calls.
+    void request(Source& source) {  // prepare() and flush() run in this tick, once.
+        if (!std::exchange(source.requested, true)) requested_.push(source);
+    }
+    void owe(Source& source) {  // conclude() runs once, in the order of these calls.
+        const bool again = owed_.size() > std::max(owed_round_end_, owed_first_) &&
+                           owed_.back().source == &source;
+        again ? static_cast<void>(owed_.back().count++) : owe_anew(source);
+    }
     void owe_late(Source&);    // The same, for what earlier ticks asked: before all of the others.
     void finish(Source&);      // finish() runs in this tick's last phase.
     void flush_requests();     // Lets everything queued leave early: the arena is full.
@@ -145,6 +153,7 @@ class Loop {
     };
     struct Turning;
 
+    void owe_anew(Source&);
     void take_posted();
     bool alive() const;
     bool pending() const;
@@ -181,7 +190,7 @@ class Loop {
     SourceQueue<&Source::next_prepared> prepared_;
     SourceQueue<&Source::next_finishing> finishing_;
     SourceQueue<&Source::next_finishing> ending_;  // Of the finishing ones, this round's.
-    SourceQueue<&Source::next_buried> buried_;
+    SourceQueue<&Source::next_requested> buried_;
     Growing<Owed> owed_;
     std::size_t owed_first_ = 0;
     std::size_t owed_round_end_ = 0;  // What is owed behind it belongs to the next round,

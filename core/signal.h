@@ -58,6 +58,13 @@ class Signal {
         return living;
     }
 
+    bool empty() const {
+        for (const Node* node = &first_; node; node = node->next) {
+            if (node->id) return false;
+        }
+        return true;
+    }
+
     // False when nobody listened.
     bool emit(Arguments... arguments) {
         const Guard guard(*this);

@@ -30,10 +30,9 @@ struct Source {
     bool requested = false;  // In the loop's list of requests.
     bool prepared = false;   // Out of it, and still to be flushed.
     bool finishing = false;  // In the loop's list of ends.
-    Source* next_requested = nullptr;
+    Source* next_requested = nullptr;  // Or next buried: a source that is has been detached.
     Source* next_prepared = nullptr;
     Source* next_finishing = nullptr;
-    Source* next_buried = nullptr;
 };
 
 // First in, first out, through a link inside the source: queueing allocates nothing.

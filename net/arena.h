@@ -40,4 +40,21 @@ class Arena {
     std::size_t free_count_ = 0;
 };
 
+// Slots that a scope holds on to, and releases at its end.
+class HeldSlots {
+   public:
+    explicit HeldSlots(Arena& arena) : arena_(arena) {}
+    ~HeldSlots() {
+        while (size_ > 0) arena_.release(slots_[--size_]);
+    }
+    HeldSlots(const HeldSlots&) = delete;
+    HeldSlots& operator=(const HeldSlots&) = delete;
+    void add(Arena::Slot slot) { slots_[size_++] = slot; }
+
+   private:
+    Arena& arena_;
+    std::size_t size_ = 0;
+    std::array<Arena::Slot, 16> slots_;
+};
+
 }  // namespace net

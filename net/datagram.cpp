@@ -12,6 +12,21 @@
 
 namespace net {
 
+namespace {
+
+// The type and the wish for trains are kept apart.
+bool is_plain(const Options& options) {
+    const Options plain;
+    return !options.reuse_addr && !options.reuse_port && !options.ipv6_only &&
+           options.recv_buffer_size == 0 && options.send_buffer_size == 0 && !options.lookup &&
+           !options.stop && !options.send_block_list && !options.receive_block_list &&
+           options.linger == plain.linger && options.path_mode == plain.path_mode &&
+           options.send_queue_datagrams_max == plain.send_queue_datagrams_max &&
+           options.send_queue_bytes_max == plain.send_queue_bytes_max;
+}
+
+}  // namespace
+
 const core::Source::Operations Datagram::State::phases{
     [](core::Source& self, platform::Event event) { static_cast<State&>(self).ready(event); },
     [](core::Source& self) { static_cast<State&>(self).take_steps(); },
@@ -24,16 +39,29 @@ const core::Source::Operations Datagram::State::phases{
 
 // ---- Birth and death -------------------------------------------------------------------------
 
-Datagram::State::State(core::Loop& owner, Options&& chosen)
-    : core::Source(phases), loop(&owner), options(std::move(chosen)), type(options.type) {}
+Datagram::State::State(core::Loop& owner, Type kind, bool trains)
+    : core::Source(phases), loop(&owner), type(kind),
+      segmenting(trains && kind != Type::unix_dgram) {}
 
 Datagram::State::~State() {
     delete listeners;
 }
 
+bool Datagram::State::make_extras() {
+    if (!extras) extras.reset(new (std::nothrow) Extras);
+    return extras != nullptr;
+}
+
 // A state that could not be attached has no loop: it answers questions, and run() says why.
 Datagram::State* Datagram::State::make(core::Loop& loop, Options&& options) {
-    State* state = new (std::nothrow) State(loop, std::move(options));
+    State* state = new (std::nothrow) State(loop, options.type, options.segmentation);
+    if (state && !is_plain(options)) {
+        if (state->make_extras()) {
+            state->extras->options = std::move(options);
+        } else {
+            delete std::exchange(state, nullptr);
+        }
+    }
     if (!state) {
         loop.fail(Error{Code::out_of_memory, Operation::open});
         return nullptr;
@@ -53,16 +81,11 @@ Datagram::Datagram(core::Loop& loop, Options options, MessageListener listener)
     : state_(State::make(loop, std::move(options))) {
     if (!state_ || !state_->loop) return;
     if (listener) on_message(std::move(listener));
-    const core::StopToken& token = state_->options.stop;
+    const core::StopToken& token = state_->options().stop;
     if (token.stopped()) {
         close();
     } else if (token) {
-        state_->stopping.reset(new (std::nothrow) State::Stopping(*state_));
-        if (state_->stopping) {
-            token.listen(*state_->stopping);
-        } else {
-            loop.fail(Error{Code::out_of_memory, Operation::open});
-        }
+        token.listen(state_->extras->stopping.emplace(*state_));
     }
 }
 
@@ -78,7 +101,7 @@ Datagram& Datagram::operator=(Datagram&& other) noexcept {
 }
 
 void Datagram::State::destroy() {
-    stopping.reset();
+    if (extras) extras->stopping.reset();
     destroyed = true;
     if (!loop) {
         delete this;
@@ -109,7 +132,7 @@ void Datagram::State::let_go() {
 // The user's object remains, without a loop: its questions are answered, its requests dropped.
 // Unless a callback held it, and takes it along.
 void Datagram::State::orphan() {
-    stopping.reset();
+    if (extras) extras->stopping.reset();
     let_go();
     if (destroyed) return;
     loop->detach(*this);
@@ -119,15 +142,15 @@ void Datagram::State::orphan() {
 
 void Datagram::State::close_descriptor() {
     receiving = false;
-    if (exchange->incoming_owner == this) exchange->incoming_owner = nullptr;
+    exchange->arrivals.disown(*this);
     if (socket) {
         if (watched.readable || watched.writable) loop->poller().forget(socket, token);
         watched = {};
-        if (claim.inode != 0) {
+        if (extras && extras->claim.inode != 0) {
             if (const Result<Endpoint> local = platform::local_endpoint(socket)) {
-                platform::release_path(*local, claim);
+                platform::release_path(*local, extras->claim);
             }
-            claim = {};
+            extras->claim = {};
         }
         platform::close(std::exchange(socket, {}));
     }
@@ -181,7 +204,7 @@ void Datagram::State::close(bool abort) {
             });
             loop->request(*this);
         };
-        linger = loop->after(options.linger, expire);
+        linger = loop->after(options().linger, expire);
         if (!linger.active()) expire();  // No memory to wait with.
     }
     if (outstanding == 0) {
@@ -197,19 +220,11 @@ void Datagram::State::finish() {
     if (life == Life::closed) return;
     linger.cancel();
     retry.cancel();
-    stopping.reset();
+    if (extras) extras->stopping.reset();
     close_descriptor();
     life = Life::closed;
     update_hold();
     if (listeners) listeners->close.emit();
-}
-
-void Datagram::State::update_hold() {
-    const bool wanted = outstanding > 0 || life == Life::closing ||
-                        (referenced && binding == Binding::bound && life == Life::open);
-    if (wanted == held) return;
-    held = wanted;
-    wanted ? loop->hold() : loop->release();
 }
 
 Datagram& Datagram::ref() {
@@ -244,26 +259,11 @@ Error Datagram::State::update_interest() {
 
 // ---- Requests --------------------------------------------------------------------------------
 
-// Null when memory is out: the callback is then destroyed, and one 'error' says ENOMEM.
-Request* Datagram::State::make_request(Request::Kind kind, Outcome outcome) {
-    if (!loop) return nullptr;
-    void* block = exchange->blocks.take();
-    if (!block) {
-        out_of_memory = true;
-        loop->owe(*this);
-        return nullptr;
-    }
-    Request* request = ::new (block) Request(kind);
-    request->outcome = std::move(outcome);
-    return request;
-}
-
-void Datagram::State::ask(Request& request) {
-    asked.push(request);
-    outstanding++;
+// The callback is destroyed, and one 'error' says ENOMEM.
+Request* Datagram::State::lose_request() {
+    out_of_memory = true;
     loop->owe(*this);
-    loop->request(*this);
-    update_hold();
+    return nullptr;
 }
 
 void Datagram::State::refuse(Error refusal, Outcome outcome, const Endpoint* about) {
@@ -297,19 +297,13 @@ void Datagram::State::refuse_failure(Failure failure, Outcome outcome) {
 void Datagram::State::complete(Request& request) {
     if (request.stage == Request::Stage::named) Name::cancel(request);
     free_storage(request);
-    if (request.stage != Request::Stage::done) {
-        request.stage = Request::Stage::done;
-        switch (request.kind) {
-            case Request::Kind::send:
-                queued_count--;
-                queued_bytes -= request.size;
-                break;
-            case Request::Kind::bind:
-            case Request::Kind::adopt:
-            case Request::Kind::connect: steps--; break;
-            case Request::Kind::refusal:
-            case Request::Kind::drain: break;
-        }
+    if (request.stage == Request::Stage::done) return;
+    request.stage = Request::Stage::done;
+    if (request.kind == Request::Kind::send) {
+        queued_count--;
+        queued_bytes -= request.size;
+    } else if (is_step(request)) {
+        steps--;
     }
 }
 
@@ -333,11 +327,12 @@ void Datagram::State::fail(Request& request, Failure failure) {
     request.failure = kept;
 }
 
-void Datagram::State::free_storage(Request& request) {
-    if (request.slot != Arena::no_slot) {
-        exchange->arena.release(std::exchange(request.slot, Arena::no_slot));
-        pinned--;
-    }
+void Datagram::State::unpin(Request& request) {
+    exchange->arena.release(std::exchange(request.slot, Arena::no_slot));
+    pinned--;
+}
+
+void Datagram::State::drop_storage(Request& request) {
     const Request::Storage storage = request.storage;
     request.storage = Request::Storage::none;
     switch (storage) {
@@ -417,25 +412,33 @@ void Datagram::State::report(Request& request) {
     const bool silent = request.silent;
     const std::uint32_t size = request.size;
     Outcome outcome = std::move(request.outcome);
-    const bool failed = request.failed();
-    Failure failure;
-    if (failed) failure = failure_of(request);
-    free_request(request);
-    const bool bound = kind == Request::Kind::bind || kind == Request::Kind::adopt;
-    if (bound && !failed) listening_due = false;
-    if (life == Life::closing && outstanding == 0) loop->finish(*this);
-    update_hold();
-    if (!silent) tell(kind, outcome, failure, size);
+    if (request.failed()) {
+        const Failure failure = failure_of(request);
+        retire(request);
+        if (!silent) tell_failure(kind, outcome, failure, size);
+    } else {
+        if (kind == Request::Kind::bind || kind == Request::Kind::adopt) listening_due = false;
+        retire(request);
+        if (!silent) tell(kind, outcome, size);
+    }
 }
 
-void Datagram::State::tell(Request::Kind kind, Outcome& outcome, const Failure& failure,
-                           std::size_t size) {
-    if (failure) {
-        if (kind == Request::Kind::bind || kind == Request::Kind::adopt) {
-            if (listeners && size) listeners->listening.off(static_cast<core::ListenerId>(size));
-        }
-        return outcome ? outcome(failure, 0) : emit_error(failure);
+void Datagram::State::retire(Request& request) {
+    free_request(request);
+    if (life == Life::closing && outstanding == 0) loop->finish(*this);
+    update_hold();
+}
+
+void Datagram::State::tell_failure(Request::Kind kind, Outcome& outcome, const Failure& failure,
+                                   std::size_t size) {
+    const bool bound = kind == Request::Kind::bind || kind == Request::Kind::adopt;
+    if (bound && listeners && size) {
+        listeners->listening.off(static_cast<core::ListenerId>(size));
     }
+    outcome ? outcome(failure, 0) : emit_error(failure);
+}
+
+void Datagram::State::tell(Request::Kind kind, Outcome& outcome, std::size_t size) {
     switch (kind) {
         case Request::Kind::bind:
         case Request::Kind::adopt:
@@ -443,7 +446,7 @@ void Datagram::State::tell(Request::Kind kind, Outcome& outcome, const Failure& 
             break;
         case Request::Kind::connect: return tell_connected(outcome);
         case Request::Kind::send:
-            if (outcome) outcome(failure, size);
+            if (outcome) outcome(exchange->success, size);
             break;
         case Request::Kind::drain:
             if (listeners) listeners->drain.emit();
@@ -468,7 +471,7 @@ void Datagram::State::tell_connected(Outcome& outcome) {
     if (listeners) listeners->connect.emit();
     if (!outcome || destroyed) return;
     Outcome callback = std::move(outcome);
-    callback(Failure(), 0);
+    callback(exchange->success, 0);
 }
 
 Failure Datagram::State::failure_of(const Request& request) const {

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -38,6 +39,9 @@ struct Message {
     std::string_view text() const { return bytes.text(); }
 };
 
+// What arrived together: several datagrams, of one sender or of many, in the order of arrival.
+using Messages = std::span<const Message>;
+
 struct Options {
     Type type = Type::udp4;
     bool reuse_addr = false;   // Both sockets must ask. On most systems the last one gets the data.
@@ -53,6 +57,7 @@ struct Options {
     std::uint32_t send_queue_datagrams_max = 1024;
     std::size_t send_queue_bytes_max = 8u << 20;
     std::uint32_t path_mode = 0600;  // Of the file that a unix socket's bind makes.
+    bool segmentation = true;  // Equal datagrams travel as trains (GSO, GRO) where the system can.
 };
 
 struct BindOptions {
@@ -63,7 +68,7 @@ struct BindOptions {
 };
 
 // Names the events for listener_count().
-enum class Event : std::uint8_t { message, listening, connect, error, close, drain };
+enum class Event : std::uint8_t { message, messages, listening, connect, error, close, drain };
 
 using ListenerId = std::uint64_t;  // 0: memory was out, run() says so.
 
@@ -71,6 +76,7 @@ class Datagram {
    public:
     // Callables that take fewer arguments are accepted too.
     using MessageListener = core::Callback<void(const Message&)>;
+    using MessagesListener = core::Callback<void(Messages)>;
     using Listener = core::Callback<void()>;
     using ErrorListener = core::Callback<void(const Failure&)>;
     using SendCallback = core::Callback<void(const Failure&, std::size_t bytes)>;
@@ -88,12 +94,15 @@ class Datagram {
 
     // ---- Listeners -----------------------------------------------------------------------------
     ListenerId on_message(MessageListener);
+    // At most 128 datagrams with one call. Beside a listener of 'message' they come one by one.
+    ListenerId on_messages(MessagesListener);
     ListenerId on_listening(Listener);
     ListenerId on_connect(Listener);
     ListenerId on_error(ErrorListener);
     ListenerId on_close(Listener);
     ListenerId on_drain(Listener);  // A queue that refused has emptied.
     ListenerId once_message(MessageListener);
+    ListenerId once_messages(MessagesListener);
     ListenerId once_listening(Listener);
     ListenerId once_connect(Listener);
     ListenerId once_error(ErrorListener);

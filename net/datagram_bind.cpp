@@ -7,15 +7,6 @@
 
 namespace net {
 
-namespace {
-
-bool is_step(const Request& request) {
-    return request.kind == Request::Kind::bind || request.kind == Request::Kind::adopt ||
-           request.kind == Request::Kind::connect;
-}
-
-}  // namespace
-
 // ---- Asking ----------------------------------------------------------------------------------
 
 Error Datagram::State::check_bind(int port) const {
@@ -82,9 +73,7 @@ void Datagram::adopt(std::intptr_t descriptor, Listener listener) {
     state_->ask(*request);
 }
 
-// A unix socket that only sends needs no name; the others get a port of the kernel's choice.
-void Datagram::State::bind_implicitly() {
-    if (is_local() || binding != Binding::unbound) return;
+void Datagram::State::bind_any() {
     Request* request = make_request(Request::Kind::bind, {});
     if (!request) return;
     binding = Binding::binding;
@@ -155,8 +144,8 @@ bool Datagram::State::accept(Request& request, const Endpoint& destination) {
 // What no system is asked for: an address of another family, or a blocked one.
 Error Datagram::State::check_destination(const Endpoint& destination, Operation operation) const {
     if (destination.family != family()) return {Code::invalid_argument, operation};
-    const bool judged = options.send_block_list && operation != Operation::bind;
-    if (judged && options.send_block_list->blocks(destination)) return {Code::blocked, operation};
+    const bool judged = options().send_block_list && operation != Operation::bind;
+    if (judged && options().send_block_list->blocks(destination)) return {Code::blocked, operation};
     return {};
 }
 
@@ -250,31 +239,34 @@ Error Datagram::State::open() {
 
 Error Datagram::State::bind_now(const Endpoint& local) {
     using platform::Option;
-    if (local.family != family() || (options.ipv6_only && type == Type::udp4)) {
+    if (local.family != family() || (options().ipv6_only && type == Type::udp4)) {
         return {Code::invalid_argument, Operation::bind};
     }
     const bool had_sent = static_cast<bool>(socket);  // A unix socket, which needs no name for it.
     Error failed = open();
-    if (!failed && options.reuse_addr) {
+    if (!failed && options().reuse_addr) {
         failed = platform::set_option(socket, Option::reuse_address, 1);
     }
-    if (!failed && options.reuse_port) {
+    if (!failed && options().reuse_port) {
         failed = platform::set_option(socket, Option::reuse_port, 1);
     }
     if (!failed && type == Type::udp6) {
-        failed = platform::set_option(socket, Option::only_ipv6, options.ipv6_only);
+        failed = platform::set_option(socket, Option::only_ipv6, options().ipv6_only);
     }
+    if (!failed && is_local() && !make_extras()) failed = Error{Code::out_of_memory};
     if (!failed && is_local()) {
         const Result<platform::PathClaim> claimed =
-            platform::bind_path(socket, local, options.path_mode);
+            platform::bind_path(socket, local, options().path_mode);
         if (claimed) {
-            claim = *claimed;
+            extras->claim = *claimed;
         } else {
             failed = claimed.error();
         }
     } else if (!failed) {
         failed = platform::bind(socket, local);
     }
+    // Without it trains arrive as datagrams, which costs time and nothing else.
+    if (!failed && segmenting) (void)platform::set_option(socket, Option::coalesce, 1);
     if (!failed) failed = start_receiving();
     if (failed && (!had_sent || binding == Binding::bound)) close_descriptor();
     return failed ? failed.during(Operation::bind) : failed;
@@ -296,9 +288,9 @@ void Datagram::State::apply_buffer_sizes() {
                                 : platform::set_option(socket, option, size);
         if (failed) refuse(failed.during(operation), {});
     };
-    apply(options.recv_buffer_size, platform::Option::receive_buffer_size,
+    apply(options().recv_buffer_size, platform::Option::receive_buffer_size,
           Operation::set_receive_buffer_size);
-    apply(options.send_buffer_size, platform::Option::send_buffer_size,
+    apply(options().send_buffer_size, platform::Option::send_buffer_size,
           Operation::set_send_buffer_size);
 }
 
@@ -325,10 +317,9 @@ Error Datagram::State::adopt_now(std::intptr_t descriptor) {
         return failed.during(Operation::bind);
     }
     if (remote) set_peer(index);
-    // Of an earlier owner's: nobody would empty that queue, and the poller would never sleep; and
-    // nobody would take trains of datagrams apart.
+    // Of an earlier owner's: nobody would empty that queue, and the poller would never sleep.
+    // Whether trains arrive stays as it is, because somebody else may read from it as well.
     if (!icmp_queue) (void)platform::set_option(socket, platform::Option::icmp_errors, 0);
-    (void)platform::set_option(socket, platform::Option::coalesce, 0);
     return {};
 }
 

@@ -30,6 +30,7 @@ template <class Table, class F>
 auto with_signal(Table& table, Event event, F f) {
     switch (event) {
         case Event::message: return f(table.message);
+        case Event::messages: return f(table.messages);
         case Event::listening: return f(table.listening);
         case Event::connect: return f(table.connect);
         case Event::error: return f(table.error);
@@ -43,6 +44,9 @@ auto with_signal(Table& table, Event event, F f) {
 
 ListenerId Datagram::on_message(MessageListener listener) {
     return add(state_, Event::message, &Listeners::message, std::move(listener), false);
+}
+ListenerId Datagram::on_messages(MessagesListener listener) {
+    return add(state_, Event::messages, &Listeners::messages, std::move(listener), false);
 }
 ListenerId Datagram::on_listening(Listener listener) {
     return add(state_, Event::listening, &Listeners::listening, std::move(listener), false);
@@ -62,6 +66,9 @@ ListenerId Datagram::on_drain(Listener listener) {
 
 ListenerId Datagram::once_message(MessageListener listener) {
     return add(state_, Event::message, &Listeners::message, std::move(listener), true);
+}
+ListenerId Datagram::once_messages(MessagesListener listener) {
+    return add(state_, Event::messages, &Listeners::messages, std::move(listener), true);
 }
 ListenerId Datagram::once_listening(Listener listener) {
     return add(state_, Event::listening, &Listeners::listening, std::move(listener), true);

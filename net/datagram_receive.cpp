@@ -1,8 +1,9 @@
-// Receiving: batches into the loop's arena, one 'message' for each datagram, no copy. After every
-// listener the socket is looked at again: it may have been closed, or be gone. See semantics 25,
-// 27, 38 to 41.
+// Receiving: buffers and trains into the loop's arena, one 'message' for each datagram, no copy.
+// After every listener the socket is looked at again: it may have been closed, or be gone. See
+// semantics 25, 27, 38 to 41.
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "net/datagram_state.h"
 
@@ -11,23 +12,14 @@ namespace net {
 namespace {
 
 // What one socket may take of a turn before the others have theirs.
-constexpr int budget_datagrams = 64;
+constexpr int budget_datagrams = 256;
 constexpr std::int64_t budget_nanoseconds = 1'000'000;
 
-constexpr std::uint8_t batch_max = Exchange::receive_batch_max;
+constexpr std::uint8_t batch_max = Arrivals::size_max;
 
-// Where one batch may lie.
-std::span<platform::Incoming> take_slots(Exchange& exchange, std::size_t wanted) {
-    std::size_t size = 0;
-    while (size < wanted) {
-        const Arena::Slot slot = exchange.arena.take();
-        if (slot == Arena::no_slot) break;
-        exchange.incoming_slots[size] = slot;
-        exchange.incoming[size].buffer = exchange.arena.bytes(slot);
-        size++;
-    }
-    return {exchange.incoming.data(), size};
-}
+// For how many events a socket that had one datagram only is trusted to have no second one, which
+// saves a read that says so.
+constexpr std::uint8_t sparse_events = 32;
 
 // The zone tells peers apart only where addresses are link-local. A unix peer without a name is the
 // other end of a pair, which nobody else can write to.
@@ -40,6 +32,26 @@ bool same_peer(const Endpoint& a, const Endpoint& b) {
 
 }  // namespace
 
+// How long listeners may take. The clock is looked at ever more rarely while they are quick.
+class Datagram::State::Patience {
+   public:
+    explicit Patience(const platform::Poller& poller)
+        : poller_(poller), end_(poller.now().nanoseconds + budget_nanoseconds) {}
+
+    // Asked after each call of listeners.
+    bool lasts() {
+        if (++calls_ < next_look_) return true;
+        next_look_ = calls_ + std::min(calls_, 32);
+        return poller_.now().nanoseconds < end_;
+    }
+
+   private:
+    const platform::Poller& poller_;
+    std::int64_t end_;
+    int calls_ = 0;
+    int next_look_ = 1;
+};
+
 void Datagram::State::ready(platform::Event event) {
     if (event.writable && blocked) {
         blocked = false;
@@ -50,58 +62,80 @@ void Datagram::State::ready(platform::Event event) {
     if (receiving && event.readable) receive();
 }
 
+// Level-triggered: what is not read now is reported again, so a read that says only "nothing more"
+// is never made.
 void Datagram::State::receive() {
-    hand_on(*exchange);  // What an exception left came first.
-    const std::int64_t begin = loop->poller().now().nanoseconds;
+    exchange->work = [](core::Service& self) {
+        Exchange& from = static_cast<Exchange&>(self);
+        if (!from.due) return;
+        Patience patience(from.poller);
+        hand_on(from, patience);
+    };
+    Patience patience(loop->poller());
+    if (!exchange->arrivals.empty()) {  // What was left over came first, and has the time.
+        hand_on(*exchange, patience);
+        return;
+    }
     for (int left = budget_datagrams; left > 0 && receiving;) {
         if (!exchange->arena.open()) {
             return emit_error(Failure(Error{Code::out_of_memory, Operation::receive}));
         }
         if (exchange->arena.free_count() == 0) loop->flush_requests();  // Pinned sends leave early.
-        const std::size_t wanted = static_cast<std::size_t>(std::min<int>(receive_batch, left));
-        const std::span<platform::Incoming> incoming = take_slots(*exchange, wanted);
-        const Result<std::size_t> received = platform::receive(socket, incoming);
-        for (std::size_t i = incoming.size(); i > (received ? *received : 0);) {
-            exchange->arena.release(exchange->incoming_slots[--i]);
-        }
+        const int wanted = std::clamp<int>(left / datagrams_per_buffer, 1, receive_batch);
+        const std::span<platform::Incoming> room =
+            exchange->arrivals.make_room(static_cast<std::size_t>(wanted));
+        const Result<std::size_t> received = platform::receive(socket, room);
+        exchange->arrivals.fill(*this, received ? *received : 0, room.size());
         if (!received) {
             if (!receive_failed(received.error())) return;
             left--;
             continue;
         }
-        exchange->work = [](core::Service& self) { hand_on(static_cast<Exchange&>(self)); };
-        exchange->incoming_owner = this;
-        exchange->incoming_next = 0;
-        exchange->incoming_size = *received;
-        hand_on(*exchange);
-        left -= static_cast<int>(*received);
-        if (*received < incoming.size()) {  // Drained: no need to hear EAGAIN.
-            receive_batch = static_cast<std::uint8_t>(std::max(receive_batch / 2, 1));
-            return;
-        }
-        if (loop->poller().now().nanoseconds - begin > budget_nanoseconds) {
-            // Timers wait for a whole batch: listeners that take long get smaller ones.
-            receive_batch = static_cast<std::uint8_t>(std::max(receive_batch / 2, 1));
-            return;
-        }
-        receive_batch = static_cast<std::uint8_t>(std::min<int>(receive_batch * 2, batch_max));
+        const std::size_t count = exchange->arrivals.count();
+        datagrams_per_buffer = static_cast<std::uint8_t>(std::min<std::size_t>(
+            count / *received, UINT8_MAX));
+        left -= static_cast<int>(count);
+        const bool more = !drained(*received, room.size());
+        const bool quick = hand_on(*exchange, patience) && (!more || patience.lasts());
+        adapt_batch(more && quick);
+        if (!more || !quick) return;
     }
 }
 
+// Whether a batch has shown that nothing is left to be read.
+bool Datagram::State::drained(std::size_t received, std::size_t wanted) {
+    if (received < wanted) {
+        if (receive_batch == 2) sparse = sparse_events;
+        return true;
+    }
+    if (receive_batch > 1 || sparse == 0) return false;
+    sparse--;
+    return true;
+}
+
+// How much to ask for next time. Listeners that take long get less: timers wait for all of it.
+void Datagram::State::adapt_batch(bool grow) {
+    const int size = grow ? receive_batch * 2 : receive_batch / 2;
+    receive_batch = static_cast<std::uint8_t>(std::clamp<int>(size, 1, batch_max));
+}
+
 // Each is taken out before its listener runs, which may throw, close the socket or destroy it.
-void Datagram::State::hand_on(Exchange& from) {
-    struct Handing {
-        ~Handing() { exchange.arena.release(exchange.incoming_slots[index]); }
-        Exchange& exchange;
-        std::size_t index;
-    };
+// False when time is up: the rest belongs to the next turn.
+bool Datagram::State::hand_on(Exchange& from, Patience& patience) {
+    Arrivals& arrivals = from.arrivals;
     from.due = true;
-    while (from.incoming_next < from.incoming_size) {
-        const Handing handing{from, from.incoming_next++};
-        State* owner = static_cast<State*>(from.incoming_owner);
-        if (owner && owner->receiving) owner->deliver(from.incoming[handing.index]);
+    while (!arrivals.empty()) {
+        State* const owner = static_cast<State*>(arrivals.owner());
+        if (!owner || !owner->receiving || !owner->accepts(arrivals)) {
+            arrivals.drop_front();
+        } else if (!owner->listeners->messages.empty()) {
+            if (!owner->deliver_batch(arrivals, patience)) return false;
+        } else if (!owner->deliver_front(arrivals, patience)) {
+            return false;
+        }
     }
     from.due = false;
+    return true;
 }
 
 // Whether it is worth another try in this turn: a refusal stands before what can be read.
@@ -113,19 +147,64 @@ bool Datagram::State::receive_failed(Error failed) {
     return refusal;
 }
 
-void Datagram::State::deliver(const platform::Incoming& incoming) {
-    if (connection == Connection::connected && !same_peer(incoming.peer, exchange->peers[peer])) {
-        stranger_count++;
-        return;
+// Judges the sender of the front buffer; what is not accepted is counted.
+bool Datagram::State::accepts(const Arrivals& arrivals) {
+    const Endpoint& sender = arrivals.front().peer;
+    if (connection == Connection::connected && !same_peer(sender, exchange->peers[peer])) {
+        stranger_count += arrivals.front_count();
+        return false;
     }
-    if (options.receive_block_list && options.receive_block_list->blocks(incoming.peer)) {
-        blocked_count++;
-        return;
+    if (options().receive_block_list && options().receive_block_list->blocks(sender)) {
+        extras->blocked_count += arrivals.front_count();
+        return false;
     }
-    if (!listeners) return;
-    const Address sender(incoming.peer);
-    const Message message{Bytes(incoming.buffer.first(incoming.size)), sender, incoming.truncated};
-    listeners->message.emit(message);
+    return listeners;
+}
+
+// The datagrams of the front buffer, one by one. False when time is up and there are more.
+bool Datagram::State::deliver_front(Arrivals& arrivals, Patience& patience) {
+    const platform::Incoming& front = arrivals.front();
+    const Address sender(front.peer);
+    const bool truncated = front.truncated;
+    for (;;) {
+        HeldSlots slots(exchange->arena);
+        const Message message{arrivals.take(slots), sender, truncated};
+        const bool last = arrivals.front_is_whole();
+        listeners->message.emit(message);
+        if (arrivals.empty()) return true;
+        if (!patience.lasts()) return false;
+        const bool stranger = connection == Connection::connected &&
+                              !same_peer(sender, exchange->peers[peer]);
+        if (last || !receiving || stranger) return true;
+    }
+}
+
+// What there is, as one span; one by one where somebody listens to 'message' as well.
+bool Datagram::State::deliver_batch(Arrivals& arrivals, Patience& patience) {
+    constexpr std::size_t messages_max = 128;  // The longest train.
+    alignas(Message) std::byte room[messages_max * sizeof(Message)];
+    std::array<Address, Arrivals::size_max> senders;
+    const bool one_by_one = !listeners->message.empty();
+    const std::size_t count_max = one_by_one ? 1 : messages_max;
+    HeldSlots slots(exchange->arena);
+    Message* const messages = reinterpret_cast<Message*>(room);
+    std::size_t count = 0;
+    for (Address& sender : senders) {
+        if (arrivals.empty() || count == count_max) break;
+        if (!accepts(arrivals)) {
+            arrivals.drop_front();
+            continue;
+        }
+        sender = arrivals.front().peer;
+        const bool truncated = arrivals.front().truncated;
+        do {
+            ::new (messages + count) Message{arrivals.take(slots), sender, truncated};
+            count++;
+        } while (count < count_max && !arrivals.empty() && !arrivals.front_is_whole());
+    }
+    if (count > 0) listeners->messages.emit({messages, count});
+    if (one_by_one && count > 0 && receiving) listeners->message.emit(*messages);
+    return arrivals.empty() || patience.lasts();
 }
 
 // What ICMP said of datagrams that left earlier; read until empty, or the poller never sleeps. One
@@ -143,7 +222,7 @@ void Datagram::State::drain_errors() {
 }
 
 std::uint64_t Datagram::blocked_count() const {
-    return state_ ? state_->blocked_count : 0;
+    return state_ && state_->extras ? state_->extras->blocked_count : 0;
 }
 
 std::uint64_t Datagram::stranger_count() const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "core/signal.h"
 #include "core/source.h"
@@ -12,6 +13,8 @@
 #include "net/request.h"
 
 namespace net {
+
+class Volley;
 
 constexpr int port_max = 65535;
 
@@ -24,6 +27,7 @@ constexpr bool is_refusal(Code code) {
 // Comes into being with the first listener.
 struct Listeners {
     core::Signal<const Message&> message;
+    core::Signal<Messages> messages;
     core::Signal<> listening;
     core::Signal<> connect;
     core::Signal<const Failure&> error;
@@ -32,6 +36,7 @@ struct Listeners {
 
     void clear() {
         message.clear();
+        messages.clear();
         listening.clear();
         connect.clear();
         error.clear();
@@ -52,7 +57,7 @@ struct Datagram::State : core::Source {
               }) {}
     };
 
-    State(core::Loop&, Options&&);
+    State(core::Loop&, Type, bool trains);
     ~State();
     static State* make(core::Loop&, Options&&);
 
@@ -68,7 +73,8 @@ struct Datagram::State : core::Source {
     Error update_interest();
 
     // ---- Requests and outcomes (datagram.cpp) --------------------------------------------------
-    Request* make_request(Request::Kind, Outcome);
+    Request* make_request(Request::Kind, Outcome&&);  // Null when memory is out.
+    Request* lose_request();
     void ask(Request&);
     void refuse(Error, Outcome, const Endpoint* about = nullptr);
     void refuse_number(Error, std::int32_t number, Outcome);
@@ -79,12 +85,19 @@ struct Datagram::State : core::Source {
     void collect();           // Completed ones that outlasted their tick are owed again.
     void conclude();
     void report(Request&);
-    void tell(Request::Kind, Outcome&, const Failure&, std::size_t size);
+    void retire(Request&);
+    void tell(Request::Kind, Outcome&, std::size_t size);
+    void tell_failure(Request::Kind, Outcome&, const Failure&, std::size_t size);
     void tell_connected(Outcome&);
     void emit_error(const Failure&);
     core::ListenerId listen_once(Listener);  // To 'listening' (datagram_listeners.cpp).
     Failure failure_of(const Request&) const;
-    void free_storage(Request&);
+    void free_storage(Request& request) {
+        if (request.slot != Arena::no_slot) unpin(request);
+        if (request.storage != Request::Storage::none) drop_storage(request);
+    }
+    void unpin(Request&);
+    void drop_storage(Request&);
     void free_request(Request&);
     void free_requests();
     template <class F>
@@ -95,7 +108,11 @@ struct Datagram::State : core::Source {
     Error check_connect(int port) const;
     Request* make_bind(Request::Kind, Listener);
     Request* make_connect(Outcome);
-    void bind_implicitly();
+    // A unix socket that only sends needs no name; the others get a port of the kernel's choice.
+    void bind_implicitly() {
+        if (binding == Binding::unbound && !is_local()) bind_any();
+    }
+    void bind_any();
     bool accept(Request&, const Endpoint&);  // Judges a destination; a refused request fails.
     Error check_destination(const Endpoint&, Operation) const;
     void take_steps();                       // The binds and connects that can be done.
@@ -120,18 +137,28 @@ struct Datagram::State : core::Source {
     // ---- send (datagram_send.cpp) --------------------------------------------------------------
     Error check_send(const Payload&, bool has_destination, int port) const;
     void refuse_send(Error, const Payload&, int port, Outcome);
-    Request* make_send(Payload&, const Endpoint* destination, Outcome);  // Null: it was refused.
+    Request* make_send(Payload&, const Endpoint* destination, Outcome&&);  // Null: it was refused.
     bool store(Request&, Payload&);
     bool make_room(std::size_t size);
     void ask_send(Request&);
+
+    // ---- flush (datagram_flush.cpp) ------------------------------------------------------------
     bool eligible(const Request&) const;
     static bool for_connected_peer(const Request&);
-    Request* next_unsent(const Request*, const Request* until) const;
-    std::size_t gather(Request*& from, const Request* until);
+    Request* next_unsent(Request*, const Request* until) const;
+    Request* behind(const Request&) const;
     void flush(const Request* until = nullptr);
     void flush_now();                        // Inside a call: what was asked for leaves early.
-    void send_from(Request* first, const Request* until);
-    Request* judge(Request&, Error, int trips);
+    void fire(Request* first, const Request* until);
+    bool offer(Volley&);
+    std::size_t segment_max(const Request&) const;
+    PeerTable::Index peer_of(const Request&) const;
+    std::size_t train_length(const Volley&, std::size_t begin);
+    bool push_parts(const Request&);
+    std::size_t load(Volley&);
+    void has_left(Volley&, const Exchange::Load&);
+    bool judge(Volley&, const Exchange::Load&, Error);
+    static bool send_plainly(Volley&, const Exchange::Load&, bool suspect);
     bool retry_later();
     void copy_pinned();
     bool copy_out(Request&);
@@ -155,10 +182,15 @@ struct Datagram::State : core::Source {
 
     // ---- receive (datagram_receive.cpp) --------------------------------------------------------
     void ready(platform::Event);
+    class Patience;
     void receive();
-    static void hand_on(Exchange&);
+    bool drained(std::size_t received, std::size_t wanted);
+    void adapt_batch(bool grow);
+    static bool hand_on(Exchange&, Patience&);
     bool receive_failed(Error);
-    void deliver(const platform::Incoming&);
+    bool accepts(const Arrivals&);
+    bool deliver_front(Arrivals&, Patience&);
+    bool deliver_batch(Arrivals&, Patience&);
     void drain_errors();
 
     Family family() const {
@@ -168,13 +200,25 @@ struct Datagram::State : core::Source {
     }
     bool is_local() const { return type == Type::unix_dgram; }
 
+    const Options& options() const {
+        return extras ? extras->options : exchange->plain_options;
+    }
+    bool make_extras();  // False when memory is out.
+
+    // What few sockets need: those that were made with options, and those with a path.
+    struct Extras {
+        Options options;
+        std::optional<Stopping> stopping;
+        platform::PathClaim claim;  // Of a path that is ours to remove: inode not 0.
+        std::uint64_t blocked_count = 0;
+    };
+
     static const Operations phases;
 
     core::Loop* loop;             // Null once the loop has gone, or never was.
     Exchange* exchange = nullptr;
     Listeners* listeners = nullptr;
-    Options options;
-    std::unique_ptr<Stopping> stopping;
+    std::unique_ptr<Extras> extras;
 
     Type type;
     Life life = Life::open;
@@ -190,12 +234,15 @@ struct Datagram::State : core::Source {
     bool refused_full = false;    // 'drain' is owed when the queue has emptied.
     bool blocked = false;         // Until the poller says writable.
     bool exhausted = false;       // ENOBUFS has outlasted its retries: one try each.
+    bool segmenting;              // Trains are worth a try.
+    std::uint8_t train_failures = 0;  // In a row.
     platform::Interest watched;
     std::uint8_t retries = 0;
-    std::uint8_t receive_batch = 1;
+    std::uint8_t receive_batch = 1;   // Buffers to ask for at once.
+    std::uint8_t datagrams_per_buffer = 1;  // As seen last; more than one: trains.
+    std::uint8_t sparse = 0;      // Events for which one buffer is believed to be enough.
     std::uint16_t steps = 0;      // Binds and connects that are not done.
     PeerTable::Index peer = PeerTable::none;  // Of a connected socket.
-    platform::PathClaim claim;    // Of a path that is ours to remove: inode not 0.
 
     RequestList asked;            // In call order; each is owed an outcome in its tick.
     RequestList waiting;          // What outlasted its tick.
@@ -209,9 +256,32 @@ struct Datagram::State : core::Source {
     core::Timer linger;
     std::uint64_t refusals = 0;      // Codes reported in tick `refusals_tick`.
     std::uint64_t refusals_tick = 0;
-    std::uint64_t blocked_count = 0;
     std::uint64_t stranger_count = 0;
 };
+
+// ---- What every datagram passes ----------------------------------------------------------------
+
+inline Request* Datagram::State::make_request(Request::Kind kind, Outcome&& outcome) {
+    if (!loop) return nullptr;
+    void* const block = exchange->blocks.take();
+    return block ? ::new (block) Request(kind, std::move(outcome)) : lose_request();
+}
+
+inline void Datagram::State::ask(Request& request) {
+    asked.push(request);
+    outstanding++;
+    loop->owe(*this);
+    loop->request(*this);
+    update_hold();
+}
+
+inline void Datagram::State::update_hold() {
+    const bool wanted = outstanding > 0 || life == Life::closing ||
+                        (referenced && binding == Binding::bound && life == Life::open);
+    if (wanted == held) return;
+    held = wanted;
+    wanted ? loop->hold() : loop->release();
+}
 
 template <class F>
 void Datagram::State::each_undone(F f) {

@@ -9,13 +9,14 @@ namespace {
 const char exchange_key = 0;
 }
 
-Exchange::Exchange() : core::Service{&exchange_key, [](core::Service& self) {
-                                         delete static_cast<Exchange*>(&self);
-                                     }} {}
+Exchange::Exchange(platform::Poller& owner)
+    : core::Service{&exchange_key,
+                    [](core::Service& self) { delete static_cast<Exchange*>(&self); }},
+      poller(owner) {}
 
 Exchange* Exchange::of(core::Loop& loop) {
     if (core::Service* found = loop.service(&exchange_key)) return static_cast<Exchange*>(found);
-    Exchange* exchange = new (std::nothrow) Exchange;
+    Exchange* exchange = new (std::nothrow) Exchange(loop.poller());
     if (!exchange) return nullptr;
     if (!exchange->parts.reserve(send_batch_max * 4)) {
         delete exchange;

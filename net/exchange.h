@@ -9,7 +9,9 @@
 #include "core/growing.h"
 #include "core/loop.h"
 #include "net/arena.h"
+#include "net/arrivals.h"
 #include "net/block_pool.h"
+#include "net/datagram.h"
 #include "net/peer_table.h"
 #include "net/request.h"
 #include "platform/platform.h"
@@ -17,29 +19,34 @@
 namespace net {
 
 struct Exchange : core::Service {
-    static constexpr std::size_t receive_batch_max = 16;
     static constexpr std::size_t send_batch_max = 32;
+    static constexpr std::size_t parts_max = 256;  // Of a train: two of the longest kind.
 
     // The loop's own, made by the first socket. Null when memory is out.
     static Exchange* of(core::Loop&);
 
-    Exchange();
+    explicit Exchange(platform::Poller&);
 
+    platform::Poller& poller;
     Arena arena;
     PeerTable peers;
+    const Options plain_options;  // Of most sockets.
+    const Failure success;        // What most callbacks are told.
     BlockPool blocks;
     std::uint64_t flush = 0;  // Numbers the flushes, for PeerTable::block.
 
-    std::array<platform::Incoming, receive_batch_max> incoming;
-    std::array<Arena::Slot, receive_batch_max> incoming_slots;
-    // Received and not handed on: an exception of a listener leaves them to the next turn.
-    core::Source* incoming_owner = nullptr;
-    std::size_t incoming_next = 0;
-    std::size_t incoming_size = 0;
+    Arrivals arrivals{arena};
 
+    // One call's worth of what a flush lets leave.
+    struct Load {
+        std::size_t begin;       // In the volley: the requests
+        std::size_t length;      // that leave as one train, or the one that leaves alone.
+        std::size_t first_part;  // In `parts`.
+    };
     std::array<platform::Outgoing, send_batch_max> outgoing;
-    std::array<Request*, send_batch_max> outgoing_requests;
+    std::array<Load, send_batch_max> loads;
     core::Growing<std::span<const std::byte>> parts;
+    platform::Segmentation trains;  // All zero: not asked for yet.
 };
 
 }  // namespace net

@@ -37,8 +37,8 @@ void Name::begin() {
         }
         Name& name;
     } const guard(*this);
-    if (state->options.lookup) {
-        state->options.lookup(text(), state->family(), LookupAnswer(*this));
+    if (state->options().lookup) {
+        state->extras->options.lookup(text(), state->family(), LookupAnswer(*this));
     } else {
         resolve(*state->loop, *this, text(), state->family());
     }

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "net/address.h"
+
 namespace net {
 
 namespace {
@@ -14,6 +16,15 @@ std::uint32_t hash_of(const platform::Endpoint& endpoint) {
         hash = (hash ^ endpoint.bytes[i]) * 16777619u;
     }
     return hash ^ hash >> 15;
+}
+
+// Of a datagram's payload, where nothing better is known: loopback carries all, and Ethernet 1,500
+// bytes with the headers of IP and UDP.
+std::uint16_t longest_segment(const platform::Endpoint& endpoint) {
+    const Address address(endpoint);
+    if (address.is_loopback()) return UINT16_MAX;
+    if (endpoint.family == Family::ipv4 || address.is_mapped()) return 1472;
+    return endpoint.family == Family::ipv6 ? 1452 : 0;
 }
 
 }  // namespace
@@ -33,7 +44,9 @@ PeerTable::Index PeerTable::hold(const platform::Endpoint& endpoint) {
         entry.endpoint = endpoint;
         entry.hash = hash;
         entry.holders = 0;
+        entry.segment_max = longest_segment(endpoint);
         entry.blocked_in = 0;
+        entry.mark = {};
         entry.next = std::exchange(bucket, index);
     }
     entries_[index].holders++;

@@ -28,13 +28,30 @@ class PeerTable {
         return entries_[index].blocked_in == flush;
     }
 
+    // Marks of one volley: where its last request for this peer stands.
+    struct Mark {
+        std::uint64_t volley;
+        std::uint16_t position;
+    };
+    std::uint64_t begin_volley() { return ++volley_; }  // A number that no mark has.
+    Mark& mark(Index index) { return entries_[index].mark; }
+
+    // How long a datagram to it may be and still travel in a train: what its way is believed to
+    // carry without fragments, less what it has refused.
+    std::size_t segment_max(Index index) const { return entries_[index].segment_max; }
+    void limit_segment(Index index, std::size_t bytes) {
+        entries_[index].segment_max = static_cast<std::uint16_t>(bytes);
+    }
+
    private:
     struct Entry {
         platform::Endpoint endpoint;
         Index next;  // Of the same bucket.
         std::uint32_t hash;
         std::uint32_t holders;
+        std::uint16_t segment_max;
         std::uint64_t blocked_in;
+        Mark mark;
     };
 
     Index find(const platform::Endpoint&, std::uint32_t hash) const;
@@ -46,6 +63,7 @@ class PeerTable {
     core::Growing<Index> buckets_;  // A power of two of them.
     Index last_ = none;             // Found last: most sends go where the one before went.
     Index hand_ = 1;                // Where the search for a forgotten entry goes on.
+    std::uint64_t volley_ = 0;
 };
 
 }  // namespace net

@@ -42,7 +42,7 @@ struct Request {
         failure,     // The same, with more to say: `failure`
     };
 
-    explicit Request(Kind what) : kind(what) {}
+    Request(Kind what, Outcome&& callback) : outcome(std::move(callback)), kind(what) {}
 
     Request* next = nullptr;
     Outcome outcome;  // Empty: a failure is 'error'.
@@ -70,6 +70,12 @@ struct Request {
 
     bool failed() const { return storage == Storage::error || storage == Storage::failure; }
 };
+
+// What changes a socket, rather than using it: taken in the order of the calls, before sends.
+constexpr bool is_step(const Request& request) {
+    return request.kind == Request::Kind::bind || request.kind == Request::Kind::adopt ||
+           request.kind == Request::Kind::connect;
+}
 
 static_assert(sizeof(Request) <= BlockPool::block_size);
 static_assert(sizeof(PartList) <= BlockPool::block_size);

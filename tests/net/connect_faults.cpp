@@ -200,7 +200,7 @@ TEST_CASE("[26] what the kernel does not take before disconnect still goes to th
     REQUIRE(first);
     REQUIRE(second);
     if (!first || !second) return;
-    Datagram socket(loop, Type::udp4);
+    Datagram socket(loop, {.segmentation = false});
     CHECK(socket.connect_sync(first->port));
     test::settle(loop);
     {

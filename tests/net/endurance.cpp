@@ -145,7 +145,7 @@ TEST_CASE("[4] a 20 ms timer keeps ticking under a flood") {
     CHECK_FALSE(loop.run());
     CHECK(ticks >= 15);  // Of 30, on whatever machine.
     CHECK(messages > 100);
-    CHECK(most_in_tick <= 64);  // What one socket may have of a turn.
+    CHECK(most_in_tick <= 256);  // What one socket may have of a turn.
 }
 
 TEST_CASE("[4] a listener that takes its time gets fewer datagrams a turn, not the timers' time") {

@@ -35,7 +35,7 @@ constexpr int for_ever = 1 << 30;
 // Datagrams that lie in the receiver's queue before the loop turns, so that they come as a batch.
 void queue_up(core::Loop&, const Address& to, int count) {
     core::Loop other;
-    Datagram sender(other, Type::udp4);
+    Datagram sender(other, {.segmentation = false});
     std::vector<std::string> texts;
     for (int i = 0; i < count; i++) texts.push_back(std::to_string(i));
     for (const std::string& text : texts) sender.send(text, to);

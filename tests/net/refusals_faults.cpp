@@ -138,7 +138,7 @@ TEST_CASE("[27] a send that is refused again and again has been refused itself, 
     if (!to) return;
     for (const bool connected : {true, false}) {
         CAPTURE(connected);
-        Datagram socket(loop, Type::udp4);
+        Datagram socket(loop, {.segmentation = false});
         Log log;
         socket.on_error([&](const Failure& failure) { log.add(failure.text()); });
         CHECK(socket.bind_sync());

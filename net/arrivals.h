@@ -1,0 +1,63 @@
+// What the system has handed over and no listener has seen yet: datagrams, and trains of them that
+// are taken apart here without a copy. Usually empty again before the next socket is looked at; a
+// listener that throws, or takes long, leaves the rest to the next turn.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "core/source.h"
+#include "net/address.h"
+#include "net/arena.h"
+#include "net/payload.h"
+#include "platform/platform.h"
+
+namespace net {
+
+class Arrivals {
+   public:
+    static constexpr std::size_t size_max = 16;
+
+    explicit Arrivals(Arena& arena) : arena_(arena) {}
+
+    // Room for so many buffers; fewer when the arena has no more.
+    std::span<platform::Incoming> make_room(std::size_t wanted);
+    // So many of these buffers were filled, for this socket.
+    void fill(core::Source& owner, std::size_t count, std::size_t room);
+
+    bool empty() const { return next_ == size_; }
+    core::Source* owner() const { return owner_; }  // Null when it has gone.
+    void disown(const core::Source& owner) {
+        if (owner_ == &owner) owner_ = nullptr;
+    }
+
+    // The buffer whose datagrams come next, whether none of them has been taken, and how many are
+    // left. Only while it is not empty.
+    const platform::Incoming& front() const { return incoming_[next_]; }
+    bool front_is_whole() const { return offset_ == 0; }
+    std::size_t front_count() const { return count_of(incoming_[next_], offset_); }
+    std::size_t count() const;  // Of all buffers.
+
+    // Takes the next datagram, whose bytes stay where they are for as long as the slots are held.
+    Bytes take(HeldSlots&);
+    // Takes all that is left of the front buffer, unseen.
+    void drop_front();
+
+   private:
+    static std::size_t count_of(const platform::Incoming& incoming, std::size_t offset) {
+        if (incoming.segment_size == 0) return 1;
+        const std::size_t segment = incoming.segment_size;
+        return (incoming.size - offset + segment - 1) / segment;
+    }
+
+    Arena& arena_;
+    std::array<platform::Incoming, size_max> incoming_;
+    std::array<Arena::Slot, size_max> slots_;
+    core::Source* owner_ = nullptr;
+    std::size_t next_ = 0;
+    std::size_t size_ = 0;
+    std::size_t offset_ = 0;  // In the front buffer.
+};
+
+}  // namespace net
