@@ -313,7 +313,7 @@ fuzz: $(FUZZERS)
 # Peers that are not installed are left out, which is the script's business.
 bench: build/bench/ours build/bench/raw build/bench/driver
 	MAKE='$(MAKE)' CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' \
-	    sh tests/bench/build.sh build/bench.programs
+	    sh tests/bench/driver/build.sh build/bench.programs
 	build/bench/driver --rounds=$(ROUNDS) --seconds=$(SECONDS) $(ROWS)
 
 bench-plots: build/bench/plots

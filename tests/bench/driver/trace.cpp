@@ -44,8 +44,9 @@ class Tracer {
         }
     }
 
+    // A mark without another was none: a shell asks for its parent when it begins.
     std::optional<double> calls() const {
-        return marked_ ? std::optional<double>(calls_) : std::nullopt;
+        return marked_ && !counting_ ? std::optional<double>(calls_) : std::nullopt;
     }
 
    private:

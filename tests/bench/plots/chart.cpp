@@ -180,8 +180,8 @@ std::string draw_group(const Group& group, const Scales& scales, double top) {
 }
 
 std::string explanation(const Chart& chart) {
-    const bool rate = chart.groups[0].bars[0].unit == "1/s";
-    return std::string(rate ? "Longer is better" : "Shorter is better") +
+    const std::string unit = chart.groups[0].bars[0].unit;
+    return std::string(unit == "1/s" ? "Shorter is better, of 1/s longer" : "Shorter is better") +
            (chart.logarithmic ? ", logarithmic" : "") +
            "; (2x): volley is twice as good; line: least to most of all rounds; raw: the limit in"
            " system calls.";

@@ -2,9 +2,9 @@
 # Builds the contenders whose libraries are installed, says which are left out, and lists all that
 # can run for the driver: contender, "offload" if it runs with and without, command. A contender may
 # have several programs: scripts beside its sources that take the same arguments are programs, too.
-# Usage: MAKE=make CXX=c++ CPPFLAGS= tests/bench/build.sh LIST
+# Usage: MAKE=make CXX=c++ CPPFLAGS= tests/bench/driver/build.sh LIST
 set -u
-cd "$(dirname "$0")/../.." || exit 1
+cd "$(dirname "$0")/../../.." || exit 1
 list=$1
 : >"$list" || exit 1
 
