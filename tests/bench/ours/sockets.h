@@ -22,14 +22,17 @@ class OurSockets {
         sockets_.push_back(std::make_unique<net::Datagram>(
             loop_,
             net::Options{.type = place.is_local() ? net::Type::unix_dgram : net::Type::udp4,
-                         .recv_buffer_size = receive_buffer_size}));
+                         .recv_buffer_size = receive_buffer_size,
+                         .segmentation = settings_.offload}));
         net::Datagram& socket = *sockets_.back();
         const auto bound = place.is_local() ? socket.bind_sync(place.path())
                                             : socket.bind_sync(place.port(), "127.0.0.1");
         if (!bound) fail(net::text(bound.error()));
         places_.push_back(place.is_local() ? place : loopback(bound->port));
-        socket.on_message([this, index](const net::Message& message) {
-            handler_.delivered(index, message.bytes, message.sender);
+        socket.on_messages([this, index](net::Messages messages) {
+            for (const net::Message& message : messages) {
+                handler_.delivered(index, message.bytes, message.sender);
+            }
         });
         return index;
     }
