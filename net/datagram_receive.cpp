@@ -87,6 +87,7 @@ void Datagram::State::receive() {
         const Result<std::size_t> received = platform::receive(socket, room);
         exchange->arrivals.fill(*this, received ? *received : 0, room.size());
         if (!received) {
+            if (receive_batch == 2) sparse = sparse_events;
             if (!receive_failed(received.error())) return;
             left--;
             continue;

@@ -23,8 +23,10 @@ constexpr int batch_max = 256;
 constexpr std::uint64_t wake_token = UINT64_MAX;  // Wider than any Token.
 
 // Rounds up: waking a millisecond early would only make the loop spin.
-int milliseconds_until(Instant deadline, Instant now) {
+int milliseconds_until(Instant deadline, const Poller& clock) {
     if (deadline == Instant::never()) return -1;
+    if (deadline <= Instant{}) return 0;
+    const Instant now = clock.now();
     if (deadline <= now) return 0;
     // Unsigned, because a deadline far in the past of the clock's origin must not overflow.
     const std::uint64_t left = static_cast<std::uint64_t>(deadline.nanoseconds) -
@@ -111,7 +113,7 @@ void Poller::forget(Socket socket, Token) {
 }
 
 Result<std::span<const Event>> Poller::wait(Instant deadline) {
-    const int timeout = milliseconds_until(deadline, now());
+    const int timeout = milliseconds_until(deadline, *this);
     const int count = epoll_wait(state_->epoll, state_->ready, batch_max, timeout);
     if (count < 0 && errno != EINTR) return last_error(Operation::wait);
     std::size_t reported = 0;

@@ -132,6 +132,13 @@ ssize_t sendmsg(int descriptor, const msghdr* message, int flags) {
     return test::pass<ssize_t>(test::Call::sendmsg, SYS_sendmsg, descriptor, message, flags);
 }
 
+// Said to be a sendmsg as well: which of the two it is depends on nothing a test looks at.
+ssize_t sendto(int descriptor, const void* bytes, std::size_t size, int flags,
+               const sockaddr* address, socklen_t address_size) {
+    return test::pass<ssize_t>(test::Call::sendmsg, SYS_sendto, descriptor, bytes, size, flags,
+                               address, address_size);
+}
+
 int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) {
     return test::pass(test::Call::sendmmsg, SYS_sendmmsg, descriptor, messages, count, flags);
 }

@@ -108,6 +108,13 @@ int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags, times
     return static_cast<int>(syscall(SYS_recvmmsg, descriptor, messages, count, flags, timeout));
 }
 
+// Counts as a sendmsg: both are what one datagram takes.
+ssize_t sendto(int descriptor, const void* bytes, size_t size, int flags, const sockaddr* address,
+               socklen_t address_size) {
+    if (sendmsg_fault.strikes()) return -1;
+    return syscall(SYS_sendto, descriptor, bytes, size, flags, address, address_size);
+}
+
 ssize_t sendmsg(int descriptor, const msghdr* message, int flags) {
     if (sendmsg_fault.strikes()) return -1;
     return syscall(SYS_sendmsg, descriptor, message, flags);
