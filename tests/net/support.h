@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "net/datagram.h"
@@ -50,7 +52,13 @@ inline std::size_t entries(const char* folder) {
 // matters. One that nobody waits for may still be reading a file.)
 class Audit {
    public:
-    Audit() : descriptors_(entries("/proc/self/fd")) {}
+    Audit() : descriptors_(entries("/proc/self/fd")) {
+        while (entries("/proc/self/task") > 1) {
+            std::this_thread::sleep_for(10ms);
+            const std::size_t seen = std::exchange(descriptors_, entries("/proc/self/fd"));
+            if (seen == descriptors_) break;
+        }
+    }
     ~Audit() {
         const auto end = std::chrono::steady_clock::now() + 2s;
         std::size_t left = entries("/proc/self/fd");
