@@ -15,11 +15,10 @@ namespace {
 constexpr int budget_datagrams = 256;
 constexpr std::int64_t budget_nanoseconds = 1'000'000;
 
-constexpr std::uint8_t batch_max = Arrivals::size_max;
-
-// For how many events a socket that had one datagram only is trusted to have no second one, which
-// saves a read that says so.
-constexpr std::uint8_t sparse_events = 32;
+// At least two at once: a second place that stays empty tells that nothing is left, and costs less
+// than to ask.
+constexpr int batch_min = 2;
+constexpr int batch_max = Arrivals::size_max;
 
 // The zone tells peers apart only where addresses are link-local. A unix peer without a name is the
 // other end of a pair, which nobody else can write to.
@@ -87,7 +86,6 @@ void Datagram::State::receive() {
         const Result<std::size_t> received = platform::receive(socket, room);
         exchange->arrivals.fill(*this, received ? *received : 0, room.size());
         if (!received) {
-            if (receive_batch == 2) sparse = sparse_events;
             if (!receive_failed(received.error())) return;
             left--;
             continue;
@@ -96,28 +94,17 @@ void Datagram::State::receive() {
         datagrams_per_buffer = static_cast<std::uint8_t>(std::min<std::size_t>(
             count / *received, UINT8_MAX));
         left -= static_cast<int>(count);
-        const bool more = !drained(*received, room.size());
+        const bool more = *received == room.size();
         const bool quick = hand_on(*exchange, patience) && (!more || patience.lasts());
         adapt_batch(more && quick);
         if (!more || !quick) return;
     }
 }
 
-// Whether a batch has shown that nothing is left to be read.
-bool Datagram::State::drained(std::size_t received, std::size_t wanted) {
-    if (received < wanted) {
-        if (receive_batch == 2) sparse = sparse_events;
-        return true;
-    }
-    if (receive_batch > 1 || sparse == 0) return false;
-    sparse--;
-    return true;
-}
-
 // How much to ask for next time. Listeners that take long get less: timers wait for all of it.
 void Datagram::State::adapt_batch(bool grow) {
     const int size = grow ? receive_batch * 2 : receive_batch / 2;
-    receive_batch = static_cast<std::uint8_t>(std::clamp<int>(size, 1, batch_max));
+    receive_batch = static_cast<std::uint8_t>(std::clamp(size, batch_min, batch_max));
 }
 
 // Each is taken out before its listener runs, which may throw, close the socket or destroy it.

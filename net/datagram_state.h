@@ -184,7 +184,6 @@ struct Datagram::State : core::Source {
     void ready(platform::Event);
     class Patience;
     void receive();
-    bool drained(std::size_t received, std::size_t wanted);
     void adapt_batch(bool grow);
     static bool hand_on(Exchange&, Patience&);
     bool receive_failed(Error);
@@ -238,9 +237,8 @@ struct Datagram::State : core::Source {
     std::uint8_t train_failures = 0;  // In a row.
     platform::Interest watched;
     std::uint8_t retries = 0;
-    std::uint8_t receive_batch = 1;   // Buffers to ask for at once.
+    std::uint8_t receive_batch = 2;   // Buffers to ask for at once.
     std::uint8_t datagrams_per_buffer = 1;  // As seen last; more than one: trains.
-    std::uint8_t sparse = 0;      // Events for which one buffer is believed to be enough.
     std::uint16_t steps = 0;      // Binds and connects that are not done.
     PeerTable::Index peer = PeerTable::none;  // Of a connected socket.
 

@@ -281,7 +281,7 @@ TEST_CASE("[41] a lasting failure is one 'error' a tick, and timers go on") {
     Receiver receiver(loop);
     int errors = 0;
     receiver.socket.on_error([&] { errors++; });
-    const Fault fault(Call::recvmsg, EIO, for_ever);
+    const Fault fault(Call::recvmmsg, EIO, for_ever);
     queue_up(loop, receiver.address, 1);
     const std::uint64_t tick = loop.tick();
     bool fired = false;
@@ -301,7 +301,7 @@ TEST_CASE("[41] an 'error' that nobody listens to goes to the loop's hook") {
         CHECK(platform::name(error.operation) == "recvmsg");
         told.add(std::string(text));
     });
-    const Fault fault(Call::recvmsg, EIO);
+    const Fault fault(Call::recvmmsg, EIO);
     queue_up(loop, receiver.address, 1);
     CHECK(receiver.hears(1));
     CHECK(told.text() == "recvmsg EIO");
@@ -351,7 +351,7 @@ TEST_CASE("[41] inside the 'error' of a failed receive: close, destroy, replace"
             if (how == "replace") receiver.emplace(loop, Type::udp4);
         });
         const Address address = test::bind_loopback(*receiver);
-        const Fault fault(Call::recvmsg, EIO);
+        const Fault fault(Call::recvmmsg, EIO);
         queue_up(loop, address, 3);
         CHECK(run_until(loop, [&] { return told.count() > 0; }));
         settle(loop);

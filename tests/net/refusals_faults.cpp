@@ -93,9 +93,9 @@ TEST_CASE("[27] one 'error' a tick for each code") {
     test::settle(loop, 1);
     {
         // The newest comes first; each of them three times.
-        const Fault refused(Call::recvmsg, ECONNREFUSED, 3);
-        const Fault unreachable(Call::recvmsg, EHOSTUNREACH, 3);
-        const Fault network(Call::recvmsg, ENETUNREACH, 3);
+        const Fault refused(Call::recvmmsg, ECONNREFUSED, 3);
+        const Fault unreachable(Call::recvmmsg, EHOSTUNREACH, 3);
+        const Fault network(Call::recvmmsg, ENETUNREACH, 3);
         test::settle(loop, 1);
         CHECK(refused.hits() + unreachable.hits() + network.hits() == 9);
     }
@@ -117,7 +117,7 @@ TEST_CASE("[27][41] a receive that fails for other reasons is one 'error' a tick
     sender.send("x", *to);
     test::settle(loop, 1);
     {
-        const Fault fault(Call::recvmsg, ENOMEM, 2);
+        const Fault fault(Call::recvmmsg, ENOMEM, 2);
         test::settle(loop, 1);
         CHECK(fault.hits() == 1);
         test::settle(loop, 1);
