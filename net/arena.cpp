@@ -1,7 +1,6 @@
 // See arena.h.
 #include "net/arena.h"
 
-#include <functional>
 #include <new>
 
 namespace net {
@@ -19,13 +18,6 @@ Arena::Slot Arena::take() {
     const Slot slot = free_[--free_count_];
     holders_[slot] = 1;
     return slot;
-}
-
-Arena::Slot Arena::slot_of(const std::byte* at) const {
-    const std::byte* const begin = memory_.get();
-    const std::less<const std::byte*> before;  // Defined for unrelated pointers, unlike <.
-    if (!begin || before(at, begin) || !before(at, begin + slot_size * slot_count)) return no_slot;
-    return static_cast<Slot>(static_cast<std::size_t>(at - begin) / slot_size);
 }
 
 }  // namespace net

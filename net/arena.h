@@ -31,7 +31,13 @@ class Arena {
     std::span<std::byte> bytes(Slot slot) const {
         return {memory_.get() + slot * slot_size, slot_size};
     }
-    Slot slot_of(const std::byte* at) const;  // no_slot when it lies elsewhere.
+    Slot slot_of(const std::byte* at) const {  // no_slot when it lies elsewhere.
+        // As numbers: pointers into different objects have no order, nor a difference.
+        const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(at) -
+                                      reinterpret_cast<std::uintptr_t>(memory_.get());
+        const bool inside = memory_ && offset < slot_size * slot_count;
+        return inside ? static_cast<Slot>(offset / slot_size) : no_slot;
+    }
 
    private:
     std::unique_ptr<std::byte[]> memory_;

@@ -293,8 +293,7 @@ void Datagram::State::refuse_failure(Failure failure, Outcome outcome) {
     ask(*request);
 }
 
-// Frees what only an undone request needs, and counts it out of the queue.
-void Datagram::State::complete(Request& request) {
+void Datagram::State::complete_other(Request& request) {
     if (request.stage == Request::Stage::named) Name::cancel(request);
     free_storage(request);
     if (request.stage == Request::Stage::done) return;
@@ -349,19 +348,13 @@ void Datagram::State::drop_storage(Request& request) {
     request.bytes = nullptr;
 }
 
-void Datagram::State::free_request(Request& request) {
-    free_storage(request);
-    if (!request.has_number) exchange->peers.release(request.peer);
-    request.~Request();
-    exchange->blocks.give(&request);
-    outstanding--;
-}
-
 void Datagram::State::free_requests() {
     for (RequestList* list : {&done, &waiting, &asked}) {
         while (Request* request = list->pop()) {
             complete(*request);
-            free_request(*request);
+            release(*request);
+            request->~Request();
+            exchange->blocks.give(request);
         }
     }
     unsent = nullptr;
@@ -406,27 +399,27 @@ void Datagram::State::conclude() {
     report(*request);
 }
 
-// The request is gone before the user's code runs, which may do anything to this socket.
+// The socket knows nothing of the request any more when the user's code runs, which may do anything
+// to it; the callback runs where it lies, and its place is given back behind it.
 void Datagram::State::report(Request& request) {
+    struct Place {
+        ~Place() {
+            request.~Request();
+            blocks.give(&request);
+        }
+        BlockPool& blocks;
+        Request& request;
+    } const place{exchange->blocks, request};
     const Request::Kind kind = request.kind;
-    const bool silent = request.silent;
-    const std::uint32_t size = request.size;
-    Outcome outcome = std::move(request.outcome);
     if (request.failed()) {
         const Failure failure = failure_of(request);
         retire(request);
-        if (!silent) tell_failure(kind, outcome, failure, size);
+        if (!request.silent) tell_failure(kind, request.outcome, failure, request.size);
     } else {
         if (kind == Request::Kind::bind || kind == Request::Kind::adopt) listening_due = false;
         retire(request);
-        if (!silent) tell(kind, outcome, size);
+        if (!request.silent) tell(kind, request.outcome, request.size);
     }
-}
-
-void Datagram::State::retire(Request& request) {
-    free_request(request);
-    if (life == Life::closing && outstanding == 0) loop->finish(*this);
-    update_hold();
 }
 
 void Datagram::State::tell_failure(Request::Kind kind, Outcome& outcome, const Failure& failure,

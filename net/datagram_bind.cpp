@@ -127,28 +127,6 @@ Request* Datagram::State::make_connect(Outcome outcome) {
     return request;
 }
 
-// Judges a resolved destination, and names it in the request. A refused one fails.
-bool Datagram::State::accept(Request& request, const Endpoint& destination) {
-    const Operation operation =
-        request.kind == Request::Kind::bind      ? Operation::bind
-        : request.kind == Request::Kind::connect ? Operation::connect
-                                                 : Operation::send;
-    request.peer = exchange->peers.hold(destination);
-    Error refusal = check_destination(destination, operation);
-    if (!refusal && request.peer == PeerTable::none) refusal = {Code::out_of_memory, operation};
-    if (!refusal) return true;
-    step_failed(request, Failure(refusal, destination));
-    return false;
-}
-
-// What no system is asked for: an address of another family, or a blocked one.
-Error Datagram::State::check_destination(const Endpoint& destination, Operation operation) const {
-    if (destination.family != family()) return {Code::invalid_argument, operation};
-    const bool judged = options().send_block_list && operation != Operation::bind;
-    if (judged && options().send_block_list->blocks(destination)) return {Code::blocked, operation};
-    return {};
-}
-
 // ---- The steps -------------------------------------------------------------------------------
 
 void Datagram::State::take_steps() {

@@ -54,7 +54,7 @@ bool Datagram::State::for_connected_peer(const Request& request) {
 bool Datagram::State::eligible(const Request& request) const {
     if (request.kind != Request::Kind::send || request.stage != Request::Stage::ready) return false;
     if (request.peer == PeerTable::none) return connection == Connection::connected;
-    return !exchange->peers.blocked(request.peer, exchange->flush);
+    return !is_local() || !exchange->peers.blocked(request.peer, exchange->flush);
 }
 
 // The first at or after `at` that could leave; null at the end, or at `until`.

@@ -105,9 +105,8 @@ void Datagram::send(Payload payload, SendCallback callback) {
 // A request that holds the payload and counts as queued.
 Request* Datagram::State::make_send(Payload& payload, const Endpoint* destination,
                                     Outcome&& outcome) {
-    std::size_t size = 0;
-    for (const Bytes& part : payload.parts()) size += part.size();
-    if (!make_room(size)) {
+    const std::size_t size = payload.size();
+    if (!has_room(size) && !make_room(size)) {
         refused_full = true;
         if (!destination && peer != PeerTable::none) destination = &exchange->peers[peer];
         refuse({Code::no_buffer_space, Operation::send}, std::move(outcome), destination);
@@ -129,12 +128,14 @@ Request* Datagram::State::make_send(Payload& payload, const Endpoint* destinatio
 
 // At its bound the queue leaves early; what the kernel does not take then leaves no room.
 bool Datagram::State::make_room(std::size_t size) {
-    const auto fits = [&] {
-        return queued_count == 0 || (queued_count < options().send_queue_datagrams_max &&
-                                     queued_bytes + size <= options().send_queue_bytes_max);
-    };
-    if (!fits()) flush_now();
-    return fits();
+    flush_now();
+    return has_room(size);
+}
+
+bool Datagram::State::has_room(std::size_t size) const {
+    const Options& bounds = options();
+    return queued_count == 0 || (queued_count < bounds.send_queue_datagrams_max &&
+                                 queued_bytes + size <= bounds.send_queue_bytes_max);
 }
 
 bool Datagram::State::store(Request& request, Payload& payload) {

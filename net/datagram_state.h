@@ -79,7 +79,8 @@ struct Datagram::State : core::Source {
     void refuse(Error, Outcome, const Endpoint* about = nullptr);
     void refuse_number(Error, std::int32_t number, Outcome);
     void refuse_failure(Failure, Outcome);
-    void complete(Request&);
+    void complete(Request&);  // Frees what only an undone one needs, and counts it out.
+    void complete_other(Request&);
     void fail(Request&, Error);
     void fail(Request&, Failure);
     void collect();           // Completed ones that outlasted their tick are owed again.
@@ -98,7 +99,7 @@ struct Datagram::State : core::Source {
     }
     void unpin(Request&);
     void drop_storage(Request&);
-    void free_request(Request&);
+    void release(Request&);  // All that it holds but its callback.
     void free_requests();
     template <class F>
     void each_undone(F);
@@ -114,7 +115,14 @@ struct Datagram::State : core::Source {
     }
     void bind_any();
     bool accept(Request&, const Endpoint&);  // Judges a destination; a refused request fails.
-    Error check_destination(const Endpoint&, Operation) const;
+    // What no system is asked for: an address of another family, or a blocked one.
+    Error check_destination(const Endpoint& destination, Operation operation) const {
+        if (destination.family != family()) return {Code::invalid_argument, operation};
+        const bool judged = extras && extras->options.send_block_list;
+        if (!judged || operation == Operation::bind) return {};
+        return extras->options.send_block_list->blocks(destination)
+                   ? Error{Code::blocked, operation} : Error{};
+    }
     void take_steps();                       // The binds and connects that can be done.
     void take_step(Request&);
     void step_failed(Request&, Failure);
@@ -139,6 +147,7 @@ struct Datagram::State : core::Source {
     void refuse_send(Error, const Payload&, int port, Outcome);
     Request* make_send(Payload&, const Endpoint* destination, Outcome&&);  // Null: it was refused.
     bool store(Request&, Payload&);
+    bool has_room(std::size_t size) const;
     bool make_room(std::size_t size);
     void ask_send(Request&);
 
@@ -279,6 +288,42 @@ inline void Datagram::State::update_hold() {
     if (wanted == held) return;
     held = wanted;
     wanted ? loop->hold() : loop->release();
+}
+
+inline bool Datagram::State::accept(Request& request, const Endpoint& destination) {
+    const Operation operation =
+        request.kind == Request::Kind::bind      ? Operation::bind
+        : request.kind == Request::Kind::connect ? Operation::connect
+                                                 : Operation::send;
+    request.peer = exchange->peers.hold(destination);
+    Error refusal = check_destination(destination, operation);
+    if (!refusal && request.peer == PeerTable::none) refusal = {Code::out_of_memory, operation};
+    if (!refusal) return true;
+    step_failed(request, Failure(refusal, destination));
+    return false;
+}
+
+inline void Datagram::State::complete(Request& request) {
+    const bool plain = request.kind == Request::Kind::send &&
+                       request.stage == Request::Stage::ready &&
+                       request.storage == Request::Storage::none &&
+                       request.slot == Arena::no_slot;
+    if (!plain) return complete_other(request);
+    request.stage = Request::Stage::done;
+    queued_count--;
+    queued_bytes -= request.size;
+}
+
+inline void Datagram::State::release(Request& request) {
+    free_storage(request);
+    if (!request.has_number) exchange->peers.release(request.peer);
+    outstanding--;
+}
+
+inline void Datagram::State::retire(Request& request) {
+    release(request);
+    if (life == Life::closing && outstanding == 0) loop->finish(*this);
+    update_hold();
 }
 
 template <class F>

@@ -98,6 +98,12 @@ class Payload {
     }
 
     std::span<const Bytes> parts() const { return {parts_ ? parts_ : &single_, count_}; }
+    std::size_t size() const {
+        if (!parts_) return single_.size();
+        std::size_t sum = 0;
+        for (const Bytes& part : parts()) sum += part.size();
+        return sum;
+    }
     const char* outside() const { return outside_; }  // The argument out of bounds, or null.
     bool lost() const { return lost_; }               // No memory to keep what was moved in.
     Keeper* release() { return std::exchange(keeper_, nullptr); }

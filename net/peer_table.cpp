@@ -29,11 +29,7 @@ std::uint16_t longest_segment(const platform::Endpoint& endpoint) {
 
 }  // namespace
 
-PeerTable::Index PeerTable::hold(const platform::Endpoint& endpoint) {
-    if (last_ != none && entries_[last_].endpoint == endpoint) {
-        entries_[last_].holders++;
-        return last_;
-    }
+PeerTable::Index PeerTable::hold_other(const platform::Endpoint& endpoint) {
     const std::uint32_t hash = hash_of(endpoint);
     Index index = find(endpoint, hash);
     if (index == none) {

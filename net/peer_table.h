@@ -14,7 +14,12 @@ class PeerTable {
     using Index = std::uint32_t;
     static constexpr Index none = 0;  // A connected socket's peer; also: no memory.
 
-    Index hold(const platform::Endpoint&);  // Until release(); none when memory is out.
+    // Until release(); none when memory is out. Most sends go where the one before went.
+    Index hold(const platform::Endpoint& endpoint) {
+        if (last_ == none || !(entries_[last_].endpoint == endpoint)) return hold_other(endpoint);
+        entries_[last_].holders++;
+        return last_;
+    }
     void hold(Index index) { entries_[index].holders++; }
     void release(Index index) {
         if (index != none) entries_[index].holders--;
@@ -54,6 +59,7 @@ class PeerTable {
         Mark mark;
     };
 
+    Index hold_other(const platform::Endpoint&);
     Index find(const platform::Endpoint&, std::uint32_t hash) const;
     Index take_place();
     void unlink(Index);
@@ -61,7 +67,7 @@ class PeerTable {
 
     core::Growing<Entry> entries_;  // The first stands for none.
     core::Growing<Index> buckets_;  // A power of two of them.
-    Index last_ = none;             // Found last: most sends go where the one before went.
+    Index last_ = none;             // Found last.
     Index hand_ = 1;                // Where the search for a forgotten entry goes on.
     std::uint64_t volley_ = 0;
 };
