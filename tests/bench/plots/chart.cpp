@@ -20,25 +20,18 @@ constexpr double caption_height = 26;
 constexpr double group_gap = 12;
 constexpr double footer_height = 40;
 
+// Middle tones: pages show pictures on white and on black, and not all of them say which.
 constexpr const char* style = R"(<style>
-text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #57606a; }
-.title { font-size: 16px; font-weight: 600; fill: #24292f; }
-.caption { font-weight: 600; fill: #24292f; }
-.ours { font-weight: 600; fill: #0969da; }
+text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #6e7781; }
+.title { font-size: 16px; font-weight: 600; }
+.caption { font-weight: 600; }
+.ours { font-weight: 600; fill: #2f81f7; }
 .small { font-size: 11px; }
-rect { fill: #afb8c1; }
-rect.ours { fill: #218bff; }
+rect { fill: #a5adb6; }
+rect.ours { fill: #2f81f7; }
 rect.raw { fill: none; stroke: #8c959f; stroke-dasharray: 3 2; }
-line { stroke: #57606a; stroke-width: 1; }
-line.grid { stroke: #8c959f; stroke-opacity: 0.3; }
-@media (prefers-color-scheme: dark) {
-  text { fill: #9198a1; }
-  .title, .caption { fill: #e6edf3; }
-  .ours { fill: #58a6ff; }
-  rect { fill: #57606a; }
-  rect.ours { fill: #388bfd; }
-  line { stroke: #c9d1d9; }
-}
+line { stroke: #6e7781; stroke-width: 1; }
+line.grid { stroke-opacity: 0.3; }
 </style>
 )";
 
@@ -121,7 +114,8 @@ Scales scales_of(const Chart& chart) {
     for (const Group& group : chart.groups) {
         for (const Record& bar : group.bars) {
             Scale& scale = scales.try_emplace(bar.unit, chart.logarithmic).first->second;
-            scale.include(bar.value);
+            scale.include(bar.min);
+            scale.include(bar.max);
         }
     }
     return scales;
