@@ -130,6 +130,7 @@ TESTS = \
     tests/net/send_queue.run \
     tests/net/settings.run \
     tests/net/tick.run \
+    tests/net/trains.run \
     tests/net/unix.run \
     tests/net/unix_abstract.run \
     tests/net/unix_paths.run \
@@ -273,6 +274,7 @@ HEADERS = \
     tests/net/receiver.h \
     tests/net/support.h \
     tests/net/throwing.h \
+    tests/net/trains.h \
     tests/net/wire.h \
     tests/platform/support.h \
     tests/sanitizers.h \

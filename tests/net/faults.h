@@ -4,6 +4,8 @@
 // are bypassed with the library's, so it does not see what the kernel writes.
 #pragma once
 
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -85,6 +87,43 @@ class Fault {
 inline std::function<void(msghdr&)> on_received;      // Each message of recvmsg and recvmmsg.
 inline std::function<void(sockaddr*)> on_peer_asked;  // What getpeername found.
 
+// Asked of each message before it leaves, batches message by message: 0 lets it leave, an errno
+// refuses it, and `cut_short` ends a batch in front of it, as the kernel may at any time.
+inline constexpr int cut_short = -1;
+inline std::function<int(const msghdr&)> on_sending;
+
+// What has left. A train is one message.
+struct Traffic {
+    int calls = 0;
+    int trains = 0;
+    int singles = 0;
+};
+inline Traffic traffic;
+
+inline bool has_item(const msghdr& message, int level, int type) {
+    msghdr& all = const_cast<msghdr&>(message);
+    for (cmsghdr* item = CMSG_FIRSTHDR(&all); item; item = CMSG_NXTHDR(&all, item)) {
+        if (item->cmsg_level == level && item->cmsg_type == type) return true;
+    }
+    return false;
+}
+inline bool is_train(const msghdr& sent) { return has_item(sent, IPPROTO_UDP, UDP_SEGMENT); }
+inline bool is_joined(const msghdr& received) { return has_item(received, IPPROTO_UDP, UDP_GRO); }
+
+inline void count_traffic(const msghdr& message) {
+    (is_train(message) ? traffic.trains : traffic.singles)++;
+}
+
+// How many of a batch may leave; why the next one may not.
+inline unsigned count_allowed(const mmsghdr* messages, unsigned count, int& refusal) {
+    for (unsigned i = 0; i < count && on_sending; i++) {
+        refusal = on_sending(messages[i].msg_hdr);
+        if (refusal == cut_short && i == 0) refusal = 0;
+        if (refusal != 0) return i;
+    }
+    return count;
+}
+
 template <class Result = int, class... Arguments>
 Result pass(Call call, long number, Arguments... arguments) {
     if (Fault::strikes(call)) return -1;
@@ -129,18 +168,41 @@ int getsockopt(int descriptor, int level, int option, void* value, socklen_t* si
 }
 
 ssize_t sendmsg(int descriptor, const msghdr* message, int flags) {
-    return test::pass<ssize_t>(test::Call::sendmsg, SYS_sendmsg, descriptor, message, flags);
+    test::traffic.calls++;
+    if (const int refusal = test::on_sending ? test::on_sending(*message) : 0; refusal > 0) {
+        errno = refusal;
+        return -1;
+    }
+    const ssize_t result =
+        test::pass<ssize_t>(test::Call::sendmsg, SYS_sendmsg, descriptor, message, flags);
+    if (result >= 0) test::count_traffic(*message);
+    return result;
 }
 
 // Said to be a sendmsg as well: which of the two it is depends on nothing a test looks at.
 ssize_t sendto(int descriptor, const void* bytes, std::size_t size, int flags,
                const sockaddr* address, socklen_t address_size) {
-    return test::pass<ssize_t>(test::Call::sendmsg, SYS_sendto, descriptor, bytes, size, flags,
-                               address, address_size);
+    iovec part{const_cast<void*>(bytes), size};
+    msghdr message{};
+    message.msg_name = const_cast<sockaddr*>(address);
+    message.msg_namelen = address_size;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    return sendmsg(descriptor, &message, flags);
 }
 
 int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) {
-    return test::pass(test::Call::sendmmsg, SYS_sendmmsg, descriptor, messages, count, flags);
+    test::traffic.calls++;
+    int refusal = 0;
+    const unsigned allowed = test::count_allowed(messages, count, refusal);
+    if (allowed == 0 && refusal > 0) {
+        errno = refusal;
+        return -1;
+    }
+    const int result =
+        test::pass(test::Call::sendmmsg, SYS_sendmmsg, descriptor, messages, allowed, flags);
+    for (int i = 0; i < result; i++) test::count_traffic(messages[i].msg_hdr);
+    return result;
 }
 
 ssize_t recvmsg(int descriptor, msghdr* message, int flags) {
