@@ -248,6 +248,7 @@ bool Datagram::State::judge(Volley& volley, const Exchange::Load& load, Error fa
             // error, and those behind it one try each until one succeeds.
             if (!exhausted && retries < retries_max && retry_later()) return false;
             exhausted = true;
+            if (train) return send_plainly(volley, load, false);
             break;
         default:
             if (train && is_about_trains(failed.code)) return send_plainly(volley, load, true);
