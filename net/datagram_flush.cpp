@@ -251,8 +251,13 @@ bool Datagram::State::judge(Volley& volley, const Exchange::Load& load, Error fa
             if (train) return send_plainly(volley, load, false);
             break;
         default:
-            if (train && is_about_trains(failed.code)) return send_plainly(volley, load, true);
             const bool connected = connection == Connection::connected;
+            // A connected socket hears once that what left earlier was too big.
+            const bool news = connected && failed.code == Code::message_too_big &&
+                              volley.trips == 0;
+            if (train && is_about_trains(failed.code) && !news) {
+                return send_plainly(volley, load, true);
+            }
             const bool refused = is_refusal(failed.code);
             if (!is_local() && (connected || refused) && volley.trips < trips_max(failed.code)) {
                 if (connected && refused && !icmp_queue) note_refusal(failed);
