@@ -131,6 +131,7 @@ TESTS = \
     tests/net/settings.run \
     tests/net/tick.run \
     tests/net/trains.run \
+    tests/net/trains_faults.run \
     tests/net/unix.run \
     tests/net/unix_abstract.run \
     tests/net/unix_paths.run \
