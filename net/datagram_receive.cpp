@@ -163,7 +163,7 @@ bool Datagram::State::deliver_front(Arrivals& arrivals, Patience& patience) {
         if (!patience.lasts()) return false;
         const bool stranger = connection == Connection::connected &&
                               !same_peer(sender, exchange->peers[peer]);
-        if (last || !receiving || stranger) return true;
+        if (last || !receiving || stranger || !listeners->messages.empty()) return true;
     }
 }
 
