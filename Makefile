@@ -116,6 +116,7 @@ TESTS = \
     tests/net/membership.run \
     tests/net/memory_walk.run \
     tests/net/message.run \
+    tests/net/messages.run \
     tests/net/names.run \
     tests/net/names_hanging.run \
     tests/net/never_inside.run \
