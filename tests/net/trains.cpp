@@ -14,18 +14,13 @@ using test::Audit;
 using test::Conversation;
 using test::Form;
 using test::Item;
+using test::kernel_has_trains;
 using test::Plan;
 using test::Route;
 using test::traffic;
 using test::Wishes;
 
 int joined = 0;  // Trains that arrived in one piece.
-
-// Whether this kernel has trains at all. Found out before anything is counted.
-bool kernel_has_trains() {
-    core::Loop loop;
-    return platform::segmentation(loop.poller()).segments_max > 1;
-}
 
 // The same plan on every route that it fits, with every combination of wishes. What trains there
 // were with both wishes.

@@ -14,6 +14,12 @@
 
 namespace test {
 
+// Whether this kernel has them at all. Found out before anything is counted.
+inline bool kernel_has_trains() {
+    core::Loop loop;
+    return platform::segmentation(loop.poller()).segments_max > 1;
+}
+
 enum class Form : std::uint8_t { view, list, long_list, moved };
 
 // One datagram of a plan.
