@@ -96,6 +96,7 @@ TESTS = \
     tests/net/address_differential.run \
     tests/net/adopt.run \
     tests/net/allocations.run \
+    tests/net/arrivals.run \
     tests/net/bind.run \
     tests/net/bind_faults.run \
     tests/net/bind_options.run \
@@ -136,6 +137,7 @@ TESTS = \
     tests/net/unix.run \
     tests/net/unix_abstract.run \
     tests/net/unix_paths.run \
+    tests/net/volley.run \
     tests/platform/control.run \
     tests/platform/datagrams.run \
     tests/platform/error.run \
