@@ -71,8 +71,8 @@ void Datagram::State::receive() {
         hand_on(from, patience);
     };
     Patience patience(loop->poller());
-    if (!exchange->arrivals.empty()) {  // What was left over came first, and has the time.
-        hand_on(*exchange, patience);
+    if (!exchange->lets_read(*this, loop->tick())) {
+        hand_on(*exchange, patience);  // What was left over came first, and has the time.
         return;
     }
     for (int left = budget_datagrams; left > 0 && receiving;) {

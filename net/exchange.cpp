@@ -26,4 +26,15 @@ Exchange* Exchange::of(core::Loop& loop) {
     return exchange;
 }
 
+bool Exchange::lets_read(const core::Source& reader, std::uint64_t tick) {
+    const bool awaited = next_reader_ && tick <= turned_away_in_ + 1;
+    if (arrivals.empty() && (!awaited || next_reader_ == &reader)) {
+        next_reader_ = nullptr;
+        return true;
+    }
+    if (!awaited && arrivals.owner() != &reader) next_reader_ = &reader;
+    if (next_reader_ == &reader) turned_away_in_ = tick;
+    return false;
+}
+
 }  // namespace net

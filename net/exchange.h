@@ -36,6 +36,9 @@ struct Exchange : core::Service {
     std::uint64_t flush = 0;  // Numbers the flushes, for PeerTable::block.
 
     Arrivals arrivals{arena};
+    // Whether this socket may read in this tick: not while there is something left over, nor when
+    // somebody else was turned away because of that, and has not come back yet.
+    bool lets_read(const core::Source&, std::uint64_t tick);
 
     // One call's worth of what a flush lets leave.
     struct Load {
@@ -47,6 +50,10 @@ struct Exchange : core::Service {
     std::array<Load, send_batch_max> loads;
     core::Growing<std::span<const std::byte>> parts;
     platform::Segmentation trains;  // All zero: not asked for yet.
+
+   private:
+    const core::Source* next_reader_ = nullptr;  // Only compared: it may have gone.
+    std::uint64_t turned_away_in_ = 0;           // The tick; it is waited for until the next one.
 };
 
 }  // namespace net
