@@ -134,6 +134,7 @@ TESTS = \
     tests/net/tick.run \
     tests/net/trains.run \
     tests/net/trains_faults.run \
+    tests/net/trains_peers.run \
     tests/net/unix.run \
     tests/net/unix_abstract.run \
     tests/net/unix_paths.run \
