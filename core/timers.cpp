@@ -11,6 +11,7 @@
 #include <bit>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -36,21 +37,37 @@ constexpr ListNumber retired = firing + 1;
 constexpr std::size_t word_bits = 64;
 constexpr std::size_t word_count = list_count / word_bits + 1;
 
-// Level 0 looks at the lowest eight bits of a deadline, each further level at six more.
+// Level 0 looks at the lowest eight bits of a deadline, each further level at six more. Without
+// branches, because what they would depend on is as good as random.
 constexpr unsigned level_of(std::int64_t deadline, std::int64_t now) {
     const auto difference = static_cast<std::uint64_t>(deadline ^ now);
-    const auto bits = static_cast<unsigned>(std::bit_width(difference));
-    return bits <= 8 ? 0 : (bits - 3) / 6;
+    return (std::max(static_cast<unsigned>(std::bit_width(difference)), 8u) - 3) / 6;
 }
 
 constexpr unsigned lowest_bit(unsigned level) { return level ? 6 * level + 2 : 0; }
 
+struct Level {
+    std::uint16_t first;  // Of its lists.
+    std::uint8_t mask;    // How many of them there are, less one.
+    std::uint8_t shift;
+};
+
+constexpr auto levels = [] {
+    std::array<Level, 11> table{};
+    for (unsigned level = 0; level < table.size(); level++) {
+        const ListNumber first = level == 0   ? slots
+                                 : level <= 4 ? upper + 64 * (level - 1)
+                                              : beyond + (level - 5);
+        const unsigned mask = level == 0 ? 255 : level <= 4 ? 63 : 0;
+        table[level] = {static_cast<std::uint16_t>(first), static_cast<std::uint8_t>(mask),
+                        static_cast<std::uint8_t>(lowest_bit(level))};
+    }
+    return table;
+}();
+
 constexpr ListNumber list_for(std::int64_t deadline, std::int64_t now) {
-    const unsigned level = level_of(deadline, now);
-    const auto digit = static_cast<std::uint32_t>(deadline >> lowest_bit(level));
-    if (level == 0) return slots + digit % 256;
-    if (level <= 4) return upper + 64 * (level - 1) + digit % 64;
-    return beyond + (level - 5);
+    const Level level = levels[level_of(deadline, now)];
+    return level.first + (static_cast<std::uint32_t>(deadline >> level.shift) & level.mask);
 }
 
 // The next deadline of a repeating timer: on its grid, and after now.
@@ -77,60 +94,95 @@ struct List {
     Index last = 0;
 };
 
-// Where timers live. Each chunk is about as large as all before it together, so a table of fixed
-// size finds every place, no place ever moves, and memory is touched only when it is used.
+// Where timers live, by index. Each chunk is as large as all before it together and holds the
+// indexes of one width, so a table of fixed size finds every timer, none ever moves, and memory is
+// touched only when it is used. What is free is known by groups of 64 neighbours: timers that start
+// together lie together, in whatever order the ones before them went.
 class Places {
    public:
     Places() = default;
     Places(const Places&) = delete;
     Places& operator=(const Places&) = delete;
     ~Places() {
-        for (Index index = 1; index <= used_; index++) at(index).~Timer();
-        for (Timer* chunk : chunks_) ::operator delete(chunk);
+        for (Index index = first; index < end_; index++) at(index).~Timer();
+        for (void* chunk : chunks_) ::operator delete(chunk);
     }
 
-    Index used() const { return used_; }  // Indexes are 1 to this.
+    static constexpr Index first = 32;
+    Index end() const { return end_; }  // Those in use, or free again, are before it.
+    bool contains(Index index) const { return index - first < end_ - first; }
 
-    Timer& at(Index index) const {
-        const Index place = index + (first_size - 1);
-        const Index size = std::bit_floor(place);
-        return chunks_[chunk_of(size)][place - size];
-    }
+    Timer& at(Index index) const { return *reinterpret_cast<Timer*>(address(index, index)); }
 
     // Zero when memory is out.
     Index take() {
-        if (Index index = free_) {
-            free_ = at(index).next;
+        if (free_) {
+            Group& group = group_of(free_);
+            const Index index = free_ / group_size * group_size +
+                                static_cast<Index>(std::countr_zero(group.free));
+            group.free &= group.free - 1;
+            if (!group.free) free_ = group.next;
             return index;
         }
-        const Index size = std::bit_floor(used_ + first_size);
-        if (!size) return 0;
-        Timer*& chunk = chunks_[chunk_of(size)];
-        if (!chunk) {
-            const std::size_t bytes = std::size_t{size} * sizeof(Timer);
-            chunk = static_cast<Timer*>(::operator new(bytes, std::nothrow));
-            if (!chunk) return 0;
-        }
-        ::new (&chunk[used_ + first_size - size]) Timer;
-        return ++used_;
+        if (end_ == last || (std::has_single_bit(end_) && !make_chunk(end_))) return 0;
+        ::new (&at(end_)) Timer;
+        return end_++;
     }
 
     // A place whose generations are used up is left alone for ever: an id never comes again.
-    void release(Index index) {
-        Timer& timer = at(index);
-        if (++timer.generation) timer.next = std::exchange(free_, index);
+    void release(Index index, Timer& timer) {
+        if (++timer.generation == 0) return;
+        Group& group = group_of(index);
+        if (!group.free) group.next = std::exchange(free_, index);
+        group.free |= std::uint64_t{1} << index % group_size;
     }
 
    private:
-    static constexpr Index first_size = 32;
+    // The indexes that differ in the last six bits only. They follow the timers of a chunk.
+    struct Group {
+        std::uint64_t free = 0;
+        Index next = 0;  // In the next group with a free place.
+    };
 
-    static std::size_t chunk_of(Index size) {
-        return static_cast<std::size_t>(std::countr_zero(size) - std::countr_zero(first_size));
+    static constexpr Index last = UINT32_MAX;
+    static constexpr Index group_size = 64;
+    static constexpr std::size_t alignment = 64;  // One timer is one cache line.
+
+    static std::size_t chunk_of(Index index) {
+        return static_cast<std::size_t>(std::countl_zero(first) - std::countl_zero(index | 1));
     }
 
-    std::array<Timer*, 27> chunks_{};
-    Index used_ = 0;
-    Index free_ = 0;
+    // Where index zero would lie, in the chunk of one index, and from there that of the other.
+    std::uintptr_t address(Index chunk, Index index) const {
+        return origins_[chunk_of(chunk)] + std::uintptr_t{index} * sizeof(Timer);
+    }
+
+    // Of as many indexes as come before it.
+    bool make_chunk(Index size) {
+        const std::size_t groups = size < group_size ? 1 : size / group_size;
+        const std::size_t bytes = size * sizeof(Timer) + groups * sizeof(Group) + alignment;
+        void* const memory = ::operator new(bytes, std::nothrow);
+        if (!memory) return false;
+        chunks_[chunk_of(size)] = memory;
+        const std::uintptr_t begin =
+            (reinterpret_cast<std::uintptr_t>(memory) + alignment - 1) / alignment * alignment;
+        origins_[chunk_of(size)] = begin - std::uintptr_t{size} * sizeof(Timer);
+        for (std::size_t i = 0; i < groups; i++) {
+            ::new (&group_of(size + static_cast<Index>(i) * group_size)) Group;
+        }
+        return true;
+    }
+
+    Group& group_of(Index index) const {
+        const Index size = std::bit_floor(index);
+        return reinterpret_cast<Group*>(address(index, 0) + std::uintptr_t{size} * 2 *
+                                        sizeof(Timer))[index / group_size - size / group_size];
+    }
+
+    std::array<std::uintptr_t, 27> origins_{};
+    std::array<void*, 27> chunks_{};
+    Index end_ = first;
+    Index free_ = 0;  // In a group with a free place.
 };
 
 }  // namespace
@@ -152,33 +204,31 @@ struct Timers::Wheel {
 
     // Null for a timer that is no more. While its callback runs it is, unless it was cancelled.
     Timer* find(TimerId id) const {
-        if (!id.index || id.index > places.used()) return nullptr;
+        if (!places.contains(id.index)) return nullptr;
         Timer& timer = places.at(id.index);
         return timer.generation == id.generation && timer.list != retired ? &timer : nullptr;
     }
 
     bool armed(const Timer& timer) const { return timer.list < list_count; }
 
-    void arm(Index index) {
-        const Timer& timer = places.at(index);
-        append(index, timer.deadline <= present ? late : list_for(timer.deadline, present));
+    void arm(Index index, Timer& timer) {
+        append(index, timer,
+               timer.deadline <= present ? late : list_for(timer.deadline, present));
         earliest = std::min(earliest, timer.deadline);
         referenced += timer.referenced;
     }
 
-    void disarm(Index index) {
-        const Timer& timer = places.at(index);
-        remove(index);
+    void disarm(Timer& timer) {
+        remove(timer);
         if (timer.deadline == earliest) earliest = unknown;
         referenced -= timer.referenced;
     }
 
     // The captures go last: their destructors may call us.
-    void release(Index index) {
-        Timer& timer = places.at(index);
+    void release(Index index, Timer& timer) {
         const Callback<void()> captures = std::move(timer.call);
         timer.list = retired;
-        places.release(index);
+        places.release(index, timer);
     }
 
     std::int64_t next_deadline() {
@@ -211,7 +261,7 @@ struct Timers::Wheel {
         struct Finish {  // Also when the callback throws.
             ~Finish() {
                 wheel.running = 0;
-                if (!wheel.armed(timer)) wheel.release(index);
+                if (!wheel.armed(timer)) wheel.release(index, timer);
             }
             Wheel& wheel;
             Timer& timer;
@@ -219,19 +269,18 @@ struct Timers::Wheel {
         };
 
         Timer& timer = places.at(index);
-        disarm(index);
+        disarm(timer);
         timer.list = firing;
         if (timer.period > 0) {
             timer.deadline = following(timer.deadline, timer.period, present);
-            arm(index);
+            arm(index, timer);
         }
         running = index;
         const Finish finish{*this, timer, index};
         timer.call();
     }
 
-    void append(Index index, ListNumber number) {
-        Timer& timer = places.at(index);
+    void append(Index index, Timer& timer, ListNumber number) {
         List& list = lists[number];
         timer.list = static_cast<std::uint16_t>(number);
         timer.next = 0;
@@ -239,7 +288,8 @@ struct Timers::Wheel {
         if (list.last) {
             Timer& last = places.at(list.last);
             last.next = index;
-            if (last.deadline > timer.deadline) unsorted[number / word_bits] |= bit(number);
+            const std::uint64_t earlier = timer.deadline < last.deadline;
+            unsorted[number / word_bits] |= earlier << number % word_bits;
         } else {
             list.first = index;
             occupied[number / word_bits] |= bit(number);
@@ -247,8 +297,7 @@ struct Timers::Wheel {
         list.last = index;
     }
 
-    void remove(Index index) {
-        const Timer& timer = places.at(index);
+    void remove(const Timer& timer) {
         List& list = lists[timer.list];
         (timer.previous ? places.at(timer.previous).next : list.first) = timer.next;
         (timer.next ? places.at(timer.next).previous : list.last) = timer.previous;
@@ -260,9 +309,9 @@ struct Timers::Wheel {
         Index index = std::exchange(lists[number], {}).first;
         forget(number);
         while (index) {
-            const Timer& timer = places.at(index);
+            Timer& timer = places.at(index);
             const Index next = timer.next;
-            append(index, timer.deadline <= present ? due : list_for(timer.deadline, present));
+            append(index, timer, timer.deadline <= present ? due : list_for(timer.deadline, present));
             index = next;
         }
     }
@@ -298,10 +347,11 @@ Timers::~Timers() {
     if (!wheel_) return;
     assert(!wheel_->running && "timers were destroyed by one of them");
     wheel_->closing = true;
-    for (Index index = 1; index <= wheel_->places.used(); index++) {
-        if (!wheel_->armed(wheel_->places.at(index))) continue;
-        wheel_->disarm(index);
-        wheel_->release(index);
+    for (Index index = Places::first; index < wheel_->places.end(); index++) {
+        Timer& timer = wheel_->places.at(index);
+        if (!wheel_->armed(timer)) continue;
+        wheel_->disarm(timer);
+        wheel_->release(index, timer);
     }
     delete wheel_;
 }
@@ -317,26 +367,27 @@ TimerId Timers::start(std::int64_t deadline, std::int64_t period, Callback<void(
     timer.period = period;
     timer.referenced = true;
     timer.call = std::move(call);
-    wheel_->arm(index);
+    wheel_->arm(index, timer);
     return {index, timer.generation};
 }
 
 bool Timers::restart(TimerId id, std::int64_t deadline) {
     Timer* const timer = wheel_ ? wheel_->find(id) : nullptr;
     if (!timer) return false;
-    if (wheel_->armed(*timer)) wheel_->disarm(id.index);
+    if (wheel_->armed(*timer)) wheel_->disarm(*timer);
     timer->deadline = std::max(deadline, wheel_->present);
-    wheel_->arm(id.index);
+    wheel_->arm(id.index, *timer);
     return true;
 }
 
 bool Timers::cancel(TimerId id) {
-    if (!active(id)) return false;
-    wheel_->disarm(id.index);
+    Timer* const timer = wheel_ ? wheel_->find(id) : nullptr;
+    if (!timer || !wheel_->armed(*timer)) return false;
+    wheel_->disarm(*timer);
     if (id.index == wheel_->running) {
-        wheel_->places.at(id.index).list = retired;  // Its captures are in use.
+        timer->list = retired;  // Its captures are in use.
     } else {
-        wheel_->release(id.index);
+        wheel_->release(id.index, *timer);
     }
     return true;
 }
