@@ -185,7 +185,9 @@ BENCH_CONTENDER = \
     tests/bench/ticker.o
 
 BENCH_ASIO = \
-    tests/bench/asio/datagrams.o
+    tests/bench/asio/datagrams.o \
+    tests/bench/asio/post.o \
+    tests/bench/asio/time.o
 
 BENCH_DRIVER = \
     tests/bench/driver/machine.o \
@@ -196,10 +198,14 @@ BENCH_DRIVER = \
     tests/bench/driver/trace.o
 
 BENCH_LIBUV = \
-    tests/bench/libuv/datagrams.o
+    tests/bench/libuv/datagrams.o \
+    tests/bench/libuv/post.o \
+    tests/bench/libuv/time.o
 
 BENCH_OURS = \
-    tests/bench/ours/datagrams.o
+    tests/bench/ours/datagrams.o \
+    tests/bench/ours/post.o \
+    tests/bench/ours/time.o
 
 BENCH_PLOTS = \
     tests/bench/plots/chart.o \
@@ -209,7 +215,9 @@ BENCH_PLOTS = \
 BENCH_RAW = \
     tests/bench/raw/batch.o \
     tests/bench/raw/datagrams.o \
-    tests/bench/raw/readiness.o
+    tests/bench/raw/post.o \
+    tests/bench/raw/readiness.o \
+    tests/bench/raw/time.o
 
 HEADERS = \
     core/callback.h \
@@ -266,11 +274,13 @@ HEADERS = \
     tests/bench/plain.h \
     tests/bench/plots/chart.h \
     tests/bench/plots/table.h \
+    tests/bench/posts.h \
     tests/bench/raw/batch.h \
     tests/bench/raw/readiness.h \
     tests/bench/raw/sockets.h \
     tests/bench/row.h \
     tests/bench/ticker.h \
+    tests/bench/timers.h \
     tests/core/probe.h \
     tests/core/scarce_memory.h \
     tests/net/faults.h \
