@@ -311,7 +311,8 @@ struct Timers::Wheel {
         while (index) {
             Timer& timer = places.at(index);
             const Index next = timer.next;
-            append(index, timer, timer.deadline <= present ? due : list_for(timer.deadline, present));
+            append(index, timer,
+                   timer.deadline <= present ? due : list_for(timer.deadline, present));
             index = next;
         }
     }
