@@ -113,6 +113,7 @@ TESTS = \
     tests/net/endurance.run \
     tests/net/failure.run \
     tests/net/fault_walk.run \
+    tests/net/footprint.run \
     tests/net/independence.run \
     tests/net/membership.run \
     tests/net/memory_walk.run \

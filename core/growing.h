@@ -31,7 +31,8 @@ class Growing {
 
     // False when memory is out; the array is then as it was.
     bool push(const T& item) {
-        if (size_ == capacity_ && !reserve(capacity_ ? capacity_ * 2 : 16)) return false;
+        constexpr std::size_t first = sizeof(T) > 64 ? 4 : 16;
+        if (size_ == capacity_ && !reserve(capacity_ ? capacity_ * 2 : first)) return false;
         ::new (items_ + size_++) T(item);
         return true;
     }

@@ -31,7 +31,7 @@ class BlockPool {
         Free* next;
     };
     struct Chunk {
-        alignas(block_size) std::byte blocks[63 * block_size];
+        alignas(block_size) std::byte blocks[15 * block_size];
         Chunk* next;
     };
 

@@ -7,7 +7,6 @@
 
 #include "net/datagram_state.h"
 #include "net/name.h"
-#include "net/volley.h"
 
 namespace net {
 
@@ -109,16 +108,15 @@ void Datagram::State::fire(Request* first, const Request* until) {
 
 // False when nothing more can leave now.
 bool Datagram::State::offer(Volley& volley) {
-    Exchange& from = *exchange;
     while (volley.next < volley.size()) {
         const std::size_t count = load(volley);
         if (count == 0) continue;  // Only what had to be skipped.
-        const Result<std::size_t> sent = platform::send(socket, {from.outgoing.data(), count});
+        const Result<std::size_t> sent = platform::send(socket, {volley.outgoing.data(), count});
         if (!sent) {
-            if (!judge(volley, from.loads[0], sent.error())) return false;
+            if (!judge(volley, volley.loads[0], sent.error())) return false;
             continue;
         }
-        for (std::size_t i = 0; i < *sent; i++) has_left(volley, from.loads[i]);
+        for (std::size_t i = 0; i < *sent; i++) has_left(volley, volley.loads[i]);
         retries = 0;
         exhausted = false;
     }
@@ -175,7 +173,7 @@ std::size_t Datagram::State::load(Volley& volley) {
     std::size_t count = 0;
     std::size_t begin = volley.next;
     to.parts.clear();
-    while (begin < volley.size() && count < Exchange::send_batch_max &&
+    while (begin < volley.size() && count < Volley::batch_max &&
            to.parts.size() < Exchange::parts_max) {
         const Request& first = volley[begin];
         if (!eligible(first)) {  // Its peer has turned out to have no room.
@@ -183,8 +181,10 @@ std::size_t Datagram::State::load(Volley& volley) {
             volley.next = ++begin;
             continue;
         }
-        Exchange::Load& each = to.loads[count];
-        each = {begin, train_length(volley, begin), to.parts.size()};
+        Volley::Load& each = volley.loads[count];
+        each = {static_cast<std::uint16_t>(begin),
+                static_cast<std::uint16_t>(train_length(volley, begin)),
+                static_cast<std::uint32_t>(to.parts.size())};
         bool room = true;
         for (std::size_t i = 0; i < each.length && room; i++) room = push_parts(volley[begin + i]);
         if (!room && count > 0) break;  // No memory for so many at once.
@@ -198,9 +198,9 @@ std::size_t Datagram::State::load(Volley& volley) {
     }
     std::size_t parts_end = to.parts.size();
     for (std::size_t i = count; i-- > 0;) {
-        const Exchange::Load& each = to.loads[i];
+        const Volley::Load& each = volley.loads[i];
         const Request& first = volley[each.begin];
-        platform::Outgoing& outgoing = to.outgoing[i];
+        platform::Outgoing& outgoing = volley.outgoing[i];
         outgoing.parts = {to.parts.data() + each.first_part, parts_end - each.first_part};
         outgoing.peer = first.peer == PeerTable::none ? nullptr : &to.peers[first.peer];
         outgoing.segment_size = static_cast<std::uint16_t>(each.length > 1 ? first.size : 0);
@@ -211,7 +211,7 @@ std::size_t Datagram::State::load(Volley& volley) {
 
 // ---- What the system said ----------------------------------------------------------------------
 
-void Datagram::State::has_left(Volley& volley, const Exchange::Load& load) {
+void Datagram::State::has_left(Volley& volley, const Volley::Load& load) {
     volley.next = load.begin + load.length;
     if (load.length > 1) {
         train_failures = 0;
@@ -227,7 +227,7 @@ void Datagram::State::has_left(Volley& volley, const Exchange::Load& load) {
 
 // What an error means for the load it was reported of, and where to go on: there again (unless it
 // has been tried too often), behind it, or not at all, which is false.
-bool Datagram::State::judge(Volley& volley, const Exchange::Load& load, Error failed) {
+bool Datagram::State::judge(Volley& volley, const Volley::Load& load, Error failed) {
     Request& request = volley[load.begin];
     volley.trips = volley.tripped == &request ? volley.trips + 1 : 0;
     volley.tripped = &request;
@@ -272,7 +272,7 @@ bool Datagram::State::judge(Volley& volley, const Exchange::Load& load, Error fa
 }
 
 // The same datagrams again, one by one.
-bool Datagram::State::send_plainly(Volley& volley, const Exchange::Load& load, bool suspect) {
+bool Datagram::State::send_plainly(Volley& volley, const Volley::Load& load, bool suspect) {
     volley.plain_end = load.begin + load.length;
     volley.suspect = suspect;
     return true;

@@ -11,10 +11,9 @@
 #include "net/datagram.h"
 #include "net/exchange.h"
 #include "net/request.h"
+#include "net/volley.h"
 
 namespace net {
-
-class Volley;
 
 constexpr int port_max = 65535;
 
@@ -165,9 +164,9 @@ struct Datagram::State : core::Source {
     std::size_t train_length(const Volley&, std::size_t begin);
     bool push_parts(const Request&);
     std::size_t load(Volley&);
-    void has_left(Volley&, const Exchange::Load&);
-    bool judge(Volley&, const Exchange::Load&, Error);
-    static bool send_plainly(Volley&, const Exchange::Load&, bool suspect);
+    void has_left(Volley&, const Volley::Load&);
+    bool judge(Volley&, const Volley::Load&, Error);
+    static bool send_plainly(Volley&, const Volley::Load&, bool suspect);
     bool retry_later();
     void copy_pinned();
     bool copy_out(Request&);

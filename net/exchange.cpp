@@ -3,6 +3,8 @@
 
 #include <new>
 
+#include "net/volley.h"
+
 namespace net {
 
 namespace {
@@ -18,7 +20,7 @@ Exchange* Exchange::of(core::Loop& loop) {
     if (core::Service* found = loop.service(&exchange_key)) return static_cast<Exchange*>(found);
     Exchange* exchange = new (std::nothrow) Exchange(loop.poller());
     if (!exchange) return nullptr;
-    if (!exchange->parts.reserve(send_batch_max * 4)) {
+    if (!exchange->parts.reserve(Volley::batch_max)) {
         delete exchange;
         return nullptr;
     }

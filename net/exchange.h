@@ -19,7 +19,6 @@
 namespace net {
 
 struct Exchange : core::Service {
-    static constexpr std::size_t send_batch_max = 32;
     static constexpr std::size_t parts_max = 256;  // Of a train: two of the longest kind.
 
     // The loop's own, made by the first socket. Null when memory is out.
@@ -40,14 +39,6 @@ struct Exchange : core::Service {
     // somebody else was turned away because of that, and has not come back yet.
     bool lets_read(const core::Source&, std::uint64_t tick);
 
-    // One call's worth of what a flush lets leave.
-    struct Load {
-        std::size_t begin;       // In the volley: the requests
-        std::size_t length;      // that leave as one train, or the one that leaves alone.
-        std::size_t first_part;  // In `parts`.
-    };
-    std::array<platform::Outgoing, send_batch_max> outgoing;
-    std::array<Load, send_batch_max> loads;
     core::Growing<std::span<const std::byte>> parts;
     platform::Segmentation trains;  // All zero: not asked for yet.
 

@@ -9,6 +9,7 @@
 
 #include "net/peer_table.h"
 #include "net/request.h"
+#include "platform/platform.h"
 
 namespace net {
 
@@ -39,6 +40,16 @@ class Volley {
     // How many from `begin` on can leave as one train: equal in size, the last may be shorter. At
     // least 1, which is no train.
     std::size_t train_length(std::size_t begin, const Limits&) const;
+
+    // One call's worth: what leaves as one train, or alone, and where it stands.
+    static constexpr std::size_t batch_max = 32;
+    struct Load {
+        std::uint16_t begin;       // Of the requests.
+        std::uint16_t length;
+        std::uint32_t first_part;  // In Exchange::parts.
+    };
+    std::array<Load, batch_max> loads;
+    std::array<platform::Outgoing, batch_max> outgoing;
 
     std::size_t next = 0;       // What stands before it has left, has failed or has to wait.
     std::size_t plain_end = 0;  // Before it each goes alone: they were refused as a train,

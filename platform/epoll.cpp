@@ -19,7 +19,7 @@ namespace platform {
 
 namespace {
 
-constexpr int batch_max = 256;
+constexpr int batch_max = 64;  // What is ready beyond it is reported by the next wait.
 constexpr std::uint64_t wake_token = UINT64_MAX;  // Wider than any Token.
 
 // Rounds up: waking a millisecond early would only make the loop spin.
