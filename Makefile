@@ -163,6 +163,7 @@ THROWING_TESTS = \
     tests/net/bind_throwing.run \
     tests/net/close_throwing.run \
     tests/net/connect_throwing.run \
+    tests/net/messages_throwing.run \
     tests/net/must_throwing.run \
     tests/net/resolver_throwing.run \
     tests/net/send_throwing.run \

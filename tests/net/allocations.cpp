@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -229,6 +230,51 @@ TEST_CASE("a warm loop allocates nothing for a datagram that is received, or sen
             CHECK(complete);
             CHECK(cost == 0);
         }
+    }
+}
+
+TEST_CASE("trains cost a warm loop nothing: mixed, taken apart, together, and sent back") {
+    for (const bool together : {false, true}) {
+        CAPTURE(together);
+        const Audit audit;
+        core::Loop loop;
+        Datagram client(loop, Type::udp4);
+        Datagram servers[2] = {Datagram(loop, Type::udp4), Datagram(loop, Type::udp4)};
+        Address addresses[2];
+        for (std::size_t i = 0; i < 2; i++) {
+            Datagram& server = servers[i];
+            addresses[i] = test::bind_loopback(server);
+            if (together) {
+                server.on_messages([&server](net::Messages messages) {
+                    for (const Message& message : messages) {
+                        server.send(message.bytes, message.sender);
+                    }
+                });
+            } else {
+                server.on_message([&server](const Message& message) {
+                    server.send(message.bytes, message.sender);
+                });
+            }
+        }
+        int received = 0;
+        std::size_t longest = 0;
+        client.on_messages([&](net::Messages messages) {
+            received += static_cast<int>(messages.size());
+            longest = std::max(longest, messages.size());
+        });
+        bool complete = true;
+        const unsigned long cost = cost_of([&] {
+            complete = complete && tell_all(loop, received, 2 * 120, [&] {
+                           for (int i = 0; i < 120; i++) {
+                               for (const Address& to : addresses) {
+                                   client.send(i % 10 < 9 ? "longer" : "tail", to);
+                               }
+                           }
+                       });
+        });
+        CHECK(complete);
+        CHECK((longest >= 10 || platform::segmentation(loop.poller()).segments_max < 2));
+        CHECK(cost == 0);
     }
 }
 
