@@ -147,6 +147,7 @@ TESTS = \
     tests/platform/linux_errors.run \
     tests/platform/linux_fallbacks.run \
     tests/platform/linux_packets.run \
+    tests/platform/linux_segmentation.run \
     tests/platform/local_path.run \
     tests/platform/mailbox.run \
     tests/platform/membership.run \
