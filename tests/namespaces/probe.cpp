@@ -1,7 +1,8 @@
 // One socket, driven by the lines of standard input, which prints what becomes of each line and
 // every event: for checks that need more than the tool shows, such as the events of a connected
 // socket. The scripts of this folder and tests/interop/node.sh run it.
-//     probe udp4|udp6          the commands are in the table at the end; "quit" or EOF ends it
+//     probe udp4|udp6 [plain]  the commands are in the table at the end; "quit" or EOF ends it;
+//                              plain: without trains
 // Catch: words are separated by blanks, so an empty argument is written "-".
 #ifdef __linux__
 
@@ -34,7 +35,8 @@ std::string checksum(std::string_view text) {
 
 class Probe {
    public:
-    explicit Probe(net::Type type) : type_(type), socket_(loop_, type) {
+    Probe(net::Type type, bool trains)
+        : type_(type), socket_(loop_, {.type = type, .segmentation = trains}) {
         socket_.on_listening([this] { say("listening on " + local()); });
         socket_.on_connect([this] { say("connected to " + socket_.remote_address()->text()); });
         socket_.on_error([](const net::Failure& failure) { say("error: " + failure.text()); });
@@ -137,6 +139,17 @@ class Probe {
         send(std::string(static_cast<std::size_t>(number(words, 1)), 'x'), words, 2);
     }
 
+    // In one tick, numbered, so that no two are the same.
+    void send_train(const Words& words) {
+        for (int i = 1; i <= number(words, 1); i++) {
+            std::string text = "number " + std::to_string(i) + " ";
+            text.resize(static_cast<std::size_t>(number(words, 2)), 'x');
+            std::string what = "train of " + words[2] + ", checksum " + checksum(text);
+            socket_.send(std::move(text), number(words, 4), argument(words, 3),
+                         told(std::move(what)));
+        }
+    }
+
     // To the peer, or to ADDRESS PORT.
     void send(std::string text, const Words& words, std::size_t destination) {
         const std::string what = words[0] + " " + words[1];
@@ -215,6 +228,7 @@ std::span<const Probe::Command> Probe::commands() {
         {"connect", 2, &Probe::connect},                        // ADDRESS PORT
         {"send", 1, &Probe::send_text},                         // TEXT [ADDRESS PORT]
         {"send_size", 1, &Probe::send_size},                    // BYTES [ADDRESS PORT]
+        {"send_train", 4, &Probe::send_train},                  // COUNT BYTES ADDRESS PORT
         {"close", 0, &Probe::close},
         {"quit", 0, &Probe::quit},
         {"disconnect", 0, &Probe::disconnect},
@@ -233,12 +247,13 @@ std::span<const Probe::Command> Probe::commands() {
 }  // namespace
 
 int main(int count, char** arguments) {
-    const std::string_view type = count == 2 ? arguments[1] : "";
-    if (type != "udp4" && type != "udp6") {
-        std::fprintf(stderr, "usage: probe udp4|udp6\n");
+    const std::string_view type = count > 1 ? arguments[1] : "";
+    const bool plain = count == 3 && arguments[2] == std::string_view("plain");
+    if ((type != "udp4" && type != "udp6") || count > (plain ? 3 : 2)) {
+        std::fprintf(stderr, "usage: probe udp4|udp6 [plain]\n");
         return 2;
     }
-    return Probe(type == "udp6" ? net::Type::udp6 : net::Type::udp4).run();
+    return Probe(type == "udp6" ? net::Type::udp6 : net::Type::udp4, !plain).run();
 }
 
 #endif

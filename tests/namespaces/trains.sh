@@ -1,0 +1,52 @@
+#!/bin/sh
+# Trains to another host, over a wire of 1500 bytes, then of 1280: those that fit it, those that do
+# not and go as datagrams (which IP cuts up), arrive whole and in order, at receivers that take
+# trains and at plain ones, and every send succeeds.
+# shellcheck source=tests/harness.sh source=tests/hosts.sh disable=SC2034,SC2086,SC2154
+. "$(dirname "$0")/../harness.sh"
+. "$(dirname "$0")/../hosts.sh"
+need_built "$PROBE"
+
+datagrams=20
+
+# The checksums of a size, in the order of what was said.
+sums() {  # name, pattern in front of them
+    sed -n "s/^$2, checksum \([0-9a-f]*\)[:,].*/\1/p" "$work/$1.out"
+}
+
+# One family, to a receiver of one kind. Every sender is new: what it learns is its own.
+carries() {  # type, address, "plain" or "", MTU
+    start_fed receiver $there "$PROBE" "$1" $3
+    say receiver bind "$2"
+    await receiver 'listening on'
+    start_fed sender "$PROBE" "$1"
+    for size in 1472 1473 1200 100 1472; do
+        say sender send_train $datagrams $size "$2" "$(port receiver)"
+        await sender "^train of $size, .*: $size bytes left" $datagrams
+    done
+    await sender "^train of 1472, .*: 1472 bytes left" $((2 * datagrams))
+    await receiver '^message: ' $((5 * datagrams))
+    for size in 1472 1473 1200 100; do
+        sums sender "train of $size" >"$work/sent"
+        sums receiver "message: $size bytes" >"$work/received"
+        [ "$(wc -l <"$work/sent")" -ge $datagrams ] || fail "$size bytes: no checksums"
+        cmp -s "$work/sent" "$work/received" || fail "$size bytes: not whole, or not in order"
+    done
+    deny sender 'error\|send E'
+    deny receiver 'error\|truncated'
+    [ "$(count receiver '^message: ')" -eq $((5 * datagrams)) ] || fail 'some came twice'
+    for name in sender receiver; do
+        say $name quit
+        end $name
+    done
+    ok "$1, MTU $4: trains of all lengths arrive as they were${3:+ at a plain receiver}"
+}
+
+for mtu in 1500 1280; do
+    ip link set veth0 mtu $mtu || fail "veth0 takes no MTU of $mtu"
+    $there ip link set veth1 mtu $mtu || fail "veth1 takes no MTU of $mtu"
+    for receiver in '' plain; do
+        carries udp4 10.9.0.2 "$receiver" $mtu
+        carries udp6 fd09::2 "$receiver" $mtu
+    done
+done
