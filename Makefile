@@ -172,7 +172,8 @@ THROWING_TESTS = \
 
 # What the scripts in tests/ run: programs with a main() of their own.
 PROGRAMS = \
-    tests/namespaces/probe.exe
+    tests/namespaces/probe.exe \
+    tests/size/raw_echo.exe
 
 FUZZERS = \
     tests/fuzz/address.fuzz \

@@ -54,6 +54,9 @@ bool Datagram::State::make_extras() {
 
 // A state that could not be attached has no loop: it answers questions, and run() says why.
 Datagram::State* Datagram::State::make(core::Loop& loop, Options&& options) {
+    // Idle sockets are many, so what each has is bounded: the kernel's part is ten times as much.
+    static_assert(sizeof(Datagram) == sizeof(void*));
+    static_assert(sizeof(State) <= 256);
     State* state = new (std::nothrow) State(loop, options.type, options.segmentation);
     if (state && !is_plain(options)) {
         if (state->make_extras()) {

@@ -77,7 +77,7 @@ constexpr bool is_step(const Request& request) {
            request.kind == Request::Kind::connect;
 }
 
-static_assert(sizeof(Request) <= BlockPool::block_size);
+static_assert(sizeof(Request) <= 64 && sizeof(Request) <= BlockPool::block_size);
 static_assert(sizeof(PartList) <= BlockPool::block_size);
 
 // First in, first out.
