@@ -108,6 +108,22 @@ TEST_CASE("[32] the largest datagrams, alone and beside trains") {
     carry_everywhere(sizes({32736, 32736, 1}), 1);
 }
 
+TEST_CASE("[35] trains longer than the send buffer leave all the same, as they find room") {
+    kernel_has_trains();
+    for (const Route route : test::all_routes) {
+        CAPTURE(static_cast<int>(route));
+        const Audit audit;
+        Conversation conversation(route);
+        CHECK(conversation.carries(sizes({1})));  // Bound.
+        CHECK_FALSE(conversation.sender.set_send_buffer_size(1));  // The least there is: 4,608.
+        traffic = {};
+        Plan plan;
+        test::add(plan, 44, 1472);
+        for (int round = 0; round < 3; round++) CHECK(conversation.carries(plan));
+        CHECK((traffic.trains >= 3 || !kernel_has_trains()));
+    }
+}
+
 TEST_CASE("[28] lists, and strings that were moved in, travel in trains as other bytes do") {
     kernel_has_trains();
     Plan plan;
@@ -137,7 +153,7 @@ TEST_CASE("[28] a list of more parts than a train may have leaves by itself, in 
 
 TEST_CASE("[30] more than 128, 512 and 1,000 in one tick, for one peer and for five") {
     kernel_has_trains();
-    for (const std::size_t count : {127, 128, 129, 200}) {
+    for (const std::size_t count : {127u, 128u, 129u, 200u}) {
         Plan plan;
         test::add(plan, count, 10);
         for (const Route route : test::all_routes) {
@@ -145,7 +161,7 @@ TEST_CASE("[30] more than 128, 512 and 1,000 in one tick, for one peer and for f
             CHECK(counted.trains + counted.singles <= 4);  // 64 is the limit of old kernels.
         }
     }
-    for (const std::size_t count : {511, 512, 513, 1000, 1024}) {
+    for (const std::size_t count : {511u, 512u, 513u, 1000u, 1024u}) {
         Plan spread;
         for (std::size_t i = 0; i < count; i++) spread.push_back({i % 6, 10 + i / 30 % 2});
         for (const Route route : {Route::udp4, Route::udp6, Route::mapped}) {

@@ -45,7 +45,7 @@ class Refusals {
 Plan varied(Route route) {
     const std::size_t receivers = test::is_connected(route) ? 1 : 3;
     Plan plan;
-    for (const std::size_t size : {100, 60, 0, 1200, 30}) {
+    for (const std::size_t size : {100u, 60u, 0u, 1200u, 30u}) {
         for (std::size_t i = 0; i < 5; i++) {
             for (std::size_t to = 0; to < receivers; to++) plan.push_back({to, size});
         }
