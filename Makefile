@@ -191,6 +191,8 @@ BENCH_CONTENDER = \
 BENCH_ASIO = \
     tests/bench/asio/datagrams.o \
     tests/bench/asio/post.o \
+    tests/bench/asio/resolve.o \
+    tests/bench/asio/start.o \
     tests/bench/asio/time.o
 
 BENCH_DRIVER = \
@@ -204,11 +206,15 @@ BENCH_DRIVER = \
 BENCH_LIBUV = \
     tests/bench/libuv/datagrams.o \
     tests/bench/libuv/post.o \
+    tests/bench/libuv/resolve.o \
+    tests/bench/libuv/start.o \
     tests/bench/libuv/time.o
 
 BENCH_OURS = \
     tests/bench/ours/datagrams.o \
     tests/bench/ours/post.o \
+    tests/bench/ours/resolve.o \
+    tests/bench/ours/start.o \
     tests/bench/ours/time.o
 
 BENCH_PLOTS = \
@@ -221,6 +227,8 @@ BENCH_RAW = \
     tests/bench/raw/datagrams.o \
     tests/bench/raw/post.o \
     tests/bench/raw/readiness.o \
+    tests/bench/raw/resolve.o \
+    tests/bench/raw/start.o \
     tests/bench/raw/time.o
 
 HEADERS = \
@@ -270,6 +278,7 @@ HEADERS = \
     tests/bench/flood.h \
     tests/bench/heap.h \
     tests/bench/libuv/sockets.h \
+    tests/bench/lookups.h \
     tests/bench/meter.h \
     tests/bench/one_sided.h \
     tests/bench/ours/sockets.h \
@@ -283,6 +292,7 @@ HEADERS = \
     tests/bench/raw/readiness.h \
     tests/bench/raw/sockets.h \
     tests/bench/row.h \
+    tests/bench/starts.h \
     tests/bench/ticker.h \
     tests/bench/timers.h \
     tests/core/probe.h \
