@@ -26,7 +26,9 @@ SECONDS = 0.15
 PLOTS   = .github/bench
 
 LIBRARY = \
+    core/growing.o \
     core/loop.o \
+    core/signal.o \
     core/timers.o \
     core/watch.o \
     net/address.o \
@@ -46,6 +48,7 @@ LIBRARY = \
     net/name.o \
     net/peer_table.o \
     net/resolver.o \
+    net/text.o \
     net/volley.o \
     platform/epoll.o \
     platform/error.o \
@@ -54,6 +57,7 @@ LIBRARY = \
     platform/linux_options.o \
     platform/linux_segmentation.o \
     platform/local_path.o \
+    platform/posix_error.o \
     platform/posix_mailbox.o \
     platform/posix_membership.o \
     platform/posix_resolve.o \
@@ -254,6 +258,7 @@ HEADERS = \
     net/peer_table.h \
     net/request.h \
     net/resolver.h \
+    net/text.h \
     net/throwing.h \
     net/volley.h \
     platform/control.h \

@@ -20,8 +20,59 @@ namespace core {
 template <class Signature>
 class Callback;
 
+// What all callbacks have in common, whatever they are called with: how they move and end. So
+// there is one copy of this for all signatures, and whoever only keeps callbacks needs no template.
+class AnyCallback {
+   public:
+    static constexpr std::size_t inline_size = 3 * sizeof(void*);
+
+    AnyCallback() = default;
+    AnyCallback(AnyCallback&& other) noexcept { take(other); }
+
+    // The old captures go last: their destructors may look at this very callback.
+    AnyCallback& operator=(AnyCallback&& other) noexcept {
+        AnyCallback old(std::move(*this));
+        take(other);
+        return *this;
+    }
+
+    ~AnyCallback() {
+        if (operations_ && operations_->destroy) operations_->destroy(storage_);
+    }
+
+    void reset() { AnyCallback old(std::move(*this)); }
+    explicit operator bool() const { return operations_ != nullptr; }
+
+   private:
+    template <class Signature>
+    friend class Callback;
+
+    struct Operations {
+        void (*move)(void* to, void* from);  // And destroys what was moved from. Null: copy bytes.
+        void (*destroy)(void* storage);      // Null: there is nothing to do.
+    };
+
+    const Operations& operations() const {
+        assert(operations_ && "an empty callback was called");
+        return *operations_;
+    }
+
+    void take(AnyCallback& other) {
+        operations_ = std::exchange(other.operations_, nullptr);
+        if (!operations_) return;
+        if (operations_->move) {
+            operations_->move(storage_, other.storage_);
+        } else {
+            std::memcpy(storage_, other.storage_, inline_size);
+        }
+    }
+
+    alignas(void*) std::byte storage_[inline_size]{};  // Copied whole, however small the target.
+    const Operations* operations_ = nullptr;
+};
+
 template <class Value, class... Arguments>
-class Callback<Value(Arguments...)> {
+class Callback<Value(Arguments...)> : public AnyCallback {
     using All = std::tuple<Arguments&&...>;
 
     template <class F, std::size_t... i>
@@ -45,8 +96,6 @@ class Callback<Value(Arguments...)> {
     }
 
    public:
-    static constexpr std::size_t inline_size = 3 * sizeof(void*);
-
     Callback() = default;
 
     // A null pointer to a function makes an empty callback. Captures that do not fit inside are
@@ -67,32 +116,19 @@ class Callback<Value(Arguments...)> {
         }
     }
 
-    Callback(Callback&& other) noexcept { take(other); }
-
-    // The old captures go last: their destructors may look at this very callback.
-    Callback& operator=(Callback&& other) noexcept {
-        Callback old(std::move(*this));
-        take(other);
-        return *this;
-    }
-
-    ~Callback() {
-        if (operations_ && operations_->destroy) operations_->destroy(storage_);
-    }
-
-    void reset() { Callback old(std::move(*this)); }
-    explicit operator bool() const { return operations_ != nullptr; }
-
     Value operator()(Arguments... arguments) {
-        assert(operations_ && "an empty callback was called");
-        return operations_->call(storage_, std::forward<Arguments>(arguments)...);
+        return call(*this, std::forward<Arguments>(arguments)...);
+    }
+
+    // For one that was kept without its signature, and has this one.
+    static Value call(AnyCallback& kept, Arguments... arguments) {
+        return static_cast<const Table&>(kept.operations())
+            .call(kept.storage_, std::forward<Arguments>(arguments)...);
     }
 
    private:
-    struct Operations {
+    struct Table : Operations {
         Value (*call)(void* storage, Arguments&&...);
-        void (*move)(void* to, void* from);  // And destroys what was moved from. Null: copy bytes.
-        void (*destroy)(void* storage);      // Null: there is nothing to do.
     };
 
     template <class Target>
@@ -101,7 +137,7 @@ class Callback<Value(Arguments...)> {
         std::is_nothrow_move_constructible_v<Target>;
 
     template <class Target>
-    static Value call(Target& target, All all) {
+    static Value apply(Target& target, All all) {
         return [&]<std::size_t... i>(std::index_sequence<i...>) -> Value {
             return static_cast<Value>(target(std::get<i>(std::move(all))...));
         }(std::make_index_sequence<taken<Target>()>());
@@ -114,36 +150,23 @@ class Callback<Value(Arguments...)> {
     }
 
     template <class Target>
-    static constexpr Operations inside{
+    static constexpr Table inside{
+        {std::is_trivially_copyable_v<Target> ? nullptr : &move_inside<Target>,
+         std::is_trivially_destructible_v<Target>
+             ? nullptr
+             : +[](void* storage) { static_cast<Target*>(storage)->~Target(); }},
         [](void* storage, Arguments&&... arguments) -> Value {
-            return call(*static_cast<Target*>(storage), All(std::forward<Arguments>(arguments)...));
-        },
-        std::is_trivially_copyable_v<Target> ? nullptr : &move_inside<Target>,
-        std::is_trivially_destructible_v<Target>
-            ? nullptr
-            : +[](void* storage) { static_cast<Target*>(storage)->~Target(); }};
+            return apply(*static_cast<Target*>(storage),
+                         All(std::forward<Arguments>(arguments)...));
+        }};
 
     template <class Target>
-    static constexpr Operations on_heap{
+    static constexpr Table on_heap{
+        {nullptr, [](void* storage) { delete *static_cast<Target**>(storage); }},
         [](void* storage, Arguments&&... arguments) -> Value {
-            return call(**static_cast<Target**>(storage),
-                        All(std::forward<Arguments>(arguments)...));
-        },
-        nullptr,
-        [](void* storage) { delete *static_cast<Target**>(storage); }};
-
-    void take(Callback& other) {
-        operations_ = std::exchange(other.operations_, nullptr);
-        if (!operations_) return;
-        if (operations_->move) {
-            operations_->move(storage_, other.storage_);
-        } else {
-            std::memcpy(storage_, other.storage_, inline_size);
-        }
-    }
-
-    alignas(void*) std::byte storage_[inline_size]{};  // Copied whole, however small the target.
-    const Operations* operations_ = nullptr;
+            return apply(**static_cast<Target**>(storage),
+                         All(std::forward<Arguments>(arguments)...));
+        }};
 };
 
 static_assert(sizeof(Callback<void()>) == 4 * sizeof(void*));

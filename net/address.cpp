@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "net/text.h"
 #include "platform/platform.h"
 
 namespace net {
@@ -274,7 +275,7 @@ void AddressText::append_number(std::uint32_t value, unsigned base) {
     append({digits.data() + first, digits.size() - first});
 }
 
-std::string Address::host() const { return std::string(host_text().view()); }
+std::string Address::host() const { return Text(host_text()).joined(); }
 
 AddressText Address::host_text() const {
     AddressText text;
@@ -284,7 +285,7 @@ AddressText Address::host_text() const {
     return text;
 }
 
-std::string Address::text() const { return std::string(full_text().view()); }
+std::string Address::text() const { return Text(full_text()).joined(); }
 
 AddressText Address::full_text() const {
     if (family != Family::ipv4 && family != Family::ipv6) return host_text();

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/growing.h"
+#include "net/text.h"
 
 namespace net {
 namespace {
@@ -99,11 +100,13 @@ struct BlockList::Rules {
 std::string BlockList::Rules::Rule::text() const {
     const Address first = address_of(ends.first, family);
     static constexpr std::string_view words[] = {"Address: ", "Range: ", "Subnet: "};
-    std::string text(words[static_cast<std::size_t>(kind)]);
-    text.append(first.family_name()).append(" ").append(first.host_text());
-    if (kind == Kind::range) text.append("-").append(address_of(ends.last, family).host_text());
-    if (kind == Kind::subnet) text.append("/").append(std::to_string(prefix));
-    return text;
+    const AddressText begin = first.host_text();
+    const AddressText end = address_of(ends.last, family).host_text();
+    Text text(words[static_cast<std::size_t>(kind)]);
+    text.add(first.family_name()).add_word(begin);
+    if (kind == Kind::range) text.add("-").add(end);
+    if (kind == Kind::subnet) text.add("/").add_number(prefix);
+    return text.joined();
 }
 
 bool BlockList::Rules::copy(const Rules& other) {
@@ -185,7 +188,7 @@ BlockList::BlockList() = default;
 BlockList::~BlockList() = default;
 BlockList::BlockList(BlockList&&) noexcept = default;
 
-BlockList::BlockList(const BlockList& other) : lost_(other.lost_) {
+BlockList::BlockList(const BlockList& other) : lost_(other.lost_), judge_(other.judge_) {
     if (!other.rules_) return;
     rules_.reset(new (std::nothrow) Rules);
     if (rules_ && rules_->copy(*other.rules_)) return;
@@ -196,6 +199,7 @@ BlockList::BlockList(const BlockList& other) : lost_(other.lost_) {
 BlockList& BlockList::operator=(BlockList other) noexcept {
     std::swap(rules_, other.rules_);
     std::swap(lost_, other.lost_);
+    std::swap(judge_, other.judge_);
     return *this;
 }
 
@@ -207,6 +211,7 @@ Error BlockList::add(Kind kind, const Endpoint& first, const Endpoint& last, int
     if (!sane) return {Code::invalid_argument};
     if (!rules_ && !lost_) rules_.reset(new (std::nothrow) Rules);
     if (!rules_) return {Code::out_of_memory};
+    judge_ = &judge;
     Range range = ends;
     if (kind == Kind::subnet) {
         const Wide hosts = host_bits(128 - bits + prefix);
@@ -247,11 +252,11 @@ Error BlockList::add_subnet(const Endpoint& network, int prefix) {
     return add(Kind::subnet, network, network, prefix);
 }
 
-bool BlockList::blocks(const Endpoint& peer) const {
+bool BlockList::judge(const BlockList& list, const Endpoint& peer) {
     if (!is_ip(peer)) return false;
-    if (!rules_) return lost_;
+    if (!list.rules_) return list.lost_;
     const Wide address = number(peer);
-    return rules_->contains(address) || rules_->contains_inner(address);
+    return list.rules_->contains(address) || list.rules_->contains_inner(address);
 }
 
 std::vector<std::string> BlockList::rules() const {

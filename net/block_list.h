@@ -35,7 +35,7 @@ class BlockList {
     // An IPv4 address and its ::ffff: form are one. Others are judged as they are and as the IPv4
     // address inside: compatible, SIIT, 6to4, NAT64, ISATAP, Teredo. The unspecified address is
     // judged as loopback too, where systems deliver it. Paths are never blocked.
-    bool blocks(const Endpoint&) const;
+    bool blocks(const Endpoint& peer) const { return judge_ && judge_(*this, peer); }
 
     // The latest first, as Node lists them: "Address: IPv4 1.2.3.4", "Subnet: IPv4 8.8.8.0/24".
     std::vector<std::string> rules() const;
@@ -44,9 +44,12 @@ class BlockList {
     struct Rules;
     enum class Kind : std::uint8_t;
     Error add(Kind, const Endpoint& first, const Endpoint& last, int prefix);
+    static bool judge(const BlockList&, const Endpoint& peer);
 
     std::unique_ptr<Rules> rules_;  // Null while there are none.
     bool lost_ = false;             // A copy that found no memory.
+    // judge(), by pointer: sockets ask every list, and programs without one do not link this.
+    bool (*judge_)(const BlockList&, const Endpoint& peer) = nullptr;
 };
 
 }  // namespace net

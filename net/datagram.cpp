@@ -15,8 +15,7 @@ namespace net {
 namespace {
 
 // The type and the wish for trains are kept apart.
-bool is_plain(const Options& options) {
-    const Options plain;
+bool is_plain(const Options& options, const Options& plain) {
     return !options.reuse_addr && !options.reuse_port && !options.ipv6_only &&
            options.recv_buffer_size == 0 && options.send_buffer_size == 0 && !options.lookup &&
            !options.stop && !options.send_block_list && !options.receive_block_list &&
@@ -47,8 +46,15 @@ Datagram::State::~State() {
     delete listeners;
 }
 
-bool Datagram::State::make_extras() {
-    if (!extras) extras.reset(new (std::nothrow) Extras);
+// Both false when memory is out.
+bool Datagram::State::equip(Options&& options) {
+    exchange = Exchange::of(*loop);
+    return exchange &&
+           (is_plain(options, exchange->plain_options) || make_extras(std::move(options)));
+}
+
+bool Datagram::State::make_extras(Options&& options) {
+    if (!extras) extras.reset(new (std::nothrow) Extras(std::move(options)));
     return extras != nullptr;
 }
 
@@ -57,26 +63,13 @@ Datagram::State* Datagram::State::make(core::Loop& loop, Options&& options) {
     // Idle sockets are many, so what each has is bounded: the kernel's part is ten times as much.
     static_assert(sizeof(Datagram) == sizeof(void*));
     static_assert(sizeof(State) <= 256);
-    State* state = new (std::nothrow) State(loop, options.type, options.segmentation);
-    if (state && !is_plain(options)) {
-        if (state->make_extras()) {
-            state->extras->options = std::move(options);
-        } else {
-            delete std::exchange(state, nullptr);
-        }
-    }
-    if (!state) {
-        loop.fail(Error{Code::out_of_memory, Operation::open});
-        return nullptr;
-    }
-    state->exchange = loop.open_error() ? nullptr : Exchange::of(loop);
+    State* const state = new (std::nothrow) State(loop, options.type, options.segmentation);
     Error failed = loop.open_error();
-    if (!failed && !state->exchange) failed = Error{Code::out_of_memory, Operation::open};
+    const bool equipped = state && (failed || state->equip(std::move(options)));
+    if (!equipped) failed = Error{Code::out_of_memory, Operation::open};
     if (!failed) failed = loop.attach(*state);
-    if (failed) {
-        loop.fail(failed);
-        state->loop = nullptr;
-    }
+    if (failed) loop.fail(failed);
+    if (failed && state) state->loop = nullptr;
     return state;
 }
 
@@ -149,12 +142,7 @@ void Datagram::State::close_descriptor() {
     if (socket) {
         if (watched.readable || watched.writable) loop->poller().forget(socket, token);
         watched = {};
-        if (extras && extras->claim.inode != 0) {
-            if (const Result<Endpoint> local = platform::local_endpoint(socket)) {
-                platform::release_path(*local, extras->claim);
-            }
-            extras->claim = {};
-        }
+        if (extras && extras->claim.inode != 0) exchange->seldom.release_path(*this);
         platform::close(std::exchange(socket, {}));
     }
     exchange->peers.release(std::exchange(peer, PeerTable::none));

@@ -204,6 +204,7 @@ class Datagram {
 
    private:
     struct State;
+    friend struct Exchange;
     friend struct Name;
     State* state_;
 };

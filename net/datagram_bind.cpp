@@ -41,16 +41,30 @@ void Datagram::bind(int port, Listener listener) {
     if (state_->is_local()) {
         return state_->refuse({Code::missing_argument, Operation::bind}, {});
     }
-    bind(Address::any(state_->family(), static_cast<std::uint16_t>(port)), std::move(listener));
+    state_->ask_bind(Address::any(state_->family(), static_cast<std::uint16_t>(port)),
+                     std::move(listener));
 }
 
 void Datagram::bind(const Address& local, Listener listener) {
     if (!state_ || !state_->loop) return;
     if (const Error refusal = state_->check_bind(0)) return state_->refuse(refusal, {});
-    Request* request = state_->make_bind(Request::Kind::bind, std::move(listener));
+    state_->may_bind_paths();
+    state_->ask_bind(local, std::move(listener));
+}
+
+void Datagram::State::ask_bind(const Endpoint& local, Listener listener) {
+    Request* request = make_bind(Request::Kind::bind, std::move(listener));
     if (!request) return;
-    request->peer = state_->exchange->peers.hold(local);
-    state_->ask(*request);
+    request->peer = exchange->peers.hold(local);
+    ask(*request);
+}
+
+void Datagram::State::may_bind_paths() {
+    if (!exchange) return;
+    exchange->seldom.bind_path = [](State& self, const Endpoint& local) {
+        return self.bind_path(local);
+    };
+    exchange->seldom.release_path = [](State& self) { self.release_path(); };
 }
 
 void Datagram::bind(std::string_view path, Listener listener) {
@@ -70,16 +84,14 @@ void Datagram::adopt(std::intptr_t descriptor, Listener listener) {
     Request* request = state_->make_bind(Request::Kind::adopt, std::move(listener));
     if (!request) return;
     request->descriptor = descriptor;
+    state_->exchange->seldom.adopt = [](State& self, std::intptr_t given) {
+        return self.adopt_now(given);
+    };
     state_->ask(*request);
 }
 
 void Datagram::State::bind_any() {
-    Request* request = make_request(Request::Kind::bind, {});
-    if (!request) return;
-    binding = Binding::binding;
-    steps++;
-    request->peer = exchange->peers.hold(Address::any(family()));
-    ask(*request);
+    ask_bind(Address::any(family()), {});
 }
 
 void Datagram::connect(int port, ConnectCallback callback) {
@@ -124,6 +136,9 @@ Request* Datagram::State::make_connect(Outcome outcome) {
     if (!request) return nullptr;
     connection = Connection::connecting;
     steps++;
+    exchange->seldom.connect = [](State& self, const Endpoint& remote) {
+        return self.connect_now(remote);
+    };
     return request;
 }
 
@@ -158,12 +173,12 @@ void Datagram::State::take_step(Request& request) {
         flush(&request);  // What was asked for before leaves before.
         const Endpoint remote = exchange->peers[request.peer];
         Error failed = check_destination(remote, Operation::connect);
-        if (!failed) failed = connect_now(remote);
+        if (!failed) failed = exchange->seldom.connect(*this, remote);
         if (failed) return step_failed(request, Failure(failed, remote));
         return complete(request);
     }
     if (request.kind == Request::Kind::adopt) {
-        const Error failed = adopt_now(request.descriptor);
+        const Error failed = exchange->seldom.adopt(*this, request.descriptor);
         if (failed) return step_failed(request, Failure(failed));
         apply_buffer_sizes();
         return complete(request);
@@ -231,23 +246,30 @@ Error Datagram::State::bind_now(const Endpoint& local) {
     if (!failed && type == Type::udp6) {
         failed = platform::set_option(socket, Option::only_ipv6, options().ipv6_only);
     }
-    if (!failed && is_local() && !make_extras()) failed = Error{Code::out_of_memory};
-    if (!failed && is_local()) {
-        const Result<platform::PathClaim> claimed =
-            platform::bind_path(socket, local, options().path_mode);
-        if (claimed) {
-            extras->claim = *claimed;
-        } else {
-            failed = claimed.error();
-        }
-    } else if (!failed) {
-        failed = platform::bind(socket, local);
+    if (!failed) {
+        failed = is_local() ? exchange->seldom.bind_path(*this, local)
+                            : platform::bind(socket, local);
     }
     // Without it trains arrive as datagrams, which costs time and nothing else.
     if (!failed && segmenting) (void)platform::set_option(socket, Option::coalesce, 1);
     if (!failed) failed = start_receiving();
     if (failed && (!had_sent || binding == Binding::bound)) close_descriptor();
     return failed ? failed.during(Operation::bind) : failed;
+}
+
+Error Datagram::State::bind_path(const Endpoint& local) {
+    if (!make_extras()) return {Code::out_of_memory};
+    const Result<platform::PathClaim> claimed =
+        platform::bind_path(socket, local, options().path_mode);
+    if (claimed) extras->claim = *claimed;
+    return claimed.error();
+}
+
+void Datagram::State::release_path() {
+    if (const Result<Endpoint> local = platform::local_endpoint(socket)) {
+        platform::release_path(*local, extras->claim);
+    }
+    extras->claim = {};
 }
 
 Error Datagram::State::start_receiving() {
@@ -302,12 +324,14 @@ Error Datagram::State::adopt_now(std::intptr_t descriptor) {
 }
 
 void Datagram::State::take_over(Request& request) {
-    if (request.kind == Request::Kind::adopt) (void)adopt_now(request.descriptor);
+    if (request.kind != Request::Kind::adopt) return;
+    (void)exchange->seldom.adopt(*this, request.descriptor);
 }
 
 void Datagram::State::set_peer(PeerTable::Index index) {
     peer = index;
     connection = Connection::connected;
+    exchange->seldom.drain_errors = [](State& self) { self.drain_errors(); };
     icmp_queue = !is_local() && !platform::set_option(socket, platform::Option::icmp_errors, 1);
 }
 
@@ -361,6 +385,7 @@ Error Datagram::State::ensure_bound() {
 Result<Address> Datagram::bind_sync(int port, std::string_view address) {
     if (!state_) return Error{Code::out_of_memory, Operation::bind};
     if (const Error refusal = state_->check_bind(port)) return refusal;
+    state_->may_bind_paths();
     const std::uint16_t number = static_cast<std::uint16_t>(port);
     Address local = Address::any(state_->family(), number);
     if (!address.empty()) {
@@ -375,6 +400,7 @@ Result<Address> Datagram::bind_sync(int port, std::string_view address) {
 Result<Address> Datagram::bind_sync(std::string_view path) {
     if (!state_) return Error{Code::out_of_memory, Operation::bind};
     if (const Error refusal = state_->check_bind(0)) return refusal;
+    state_->may_bind_paths();
     const Result<Address> local = parse_path(path);
     if (!local) return local.error().during(Operation::bind);
     if (const Error failed = state_->bind_at_once(*local)) return failed;

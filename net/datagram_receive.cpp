@@ -57,7 +57,7 @@ void Datagram::State::ready(platform::Event event) {
         loop->request(*this);
     }
     if (listening_due) return;  // It ends this tick: what has arrived is reported again.
-    if (icmp_queue && event.readable && event.writable) drain_errors();
+    if (icmp_queue && event.readable && event.writable) exchange->seldom.drain_errors(*this);
     if (receiving && event.readable) receive();
 }
 
@@ -117,7 +117,8 @@ bool Datagram::State::hand_on(Exchange& from, Patience& patience) {
         if (!owner || !owner->receiving || !owner->accepts(arrivals)) {
             arrivals.drop_front();
         } else if (!owner->listeners->messages.empty()) {
-            if (!owner->deliver_batch(arrivals, patience)) return false;
+            from.seldom.deliver_batch(*owner);
+            if (!arrivals.empty() && !patience.lasts()) return false;
         } else if (!owner->deliver_front(arrivals, patience)) {
             return false;
         }
@@ -168,7 +169,8 @@ bool Datagram::State::deliver_front(Arrivals& arrivals, Patience& patience) {
 }
 
 // What there is, as one span; one by one where somebody listens to 'message' as well.
-bool Datagram::State::deliver_batch(Arrivals& arrivals, Patience& patience) {
+void Datagram::State::deliver_batch() {
+    Arrivals& arrivals = exchange->arrivals;
     constexpr std::size_t messages_max = 128;  // The longest train.
     alignas(Message) std::byte room[messages_max * sizeof(Message)];
     std::array<Address, Arrivals::size_max> senders;
@@ -192,7 +194,6 @@ bool Datagram::State::deliver_batch(Arrivals& arrivals, Patience& patience) {
     }
     if (count > 0) listeners->messages.emit({messages, count});
     if (one_by_one && count > 0 && receiving) listeners->message.emit(*messages);
-    return arrivals.empty() || patience.lasts();
 }
 
 // What ICMP said of datagrams that left earlier; read until empty, or the poller never sleeps. One

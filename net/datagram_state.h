@@ -59,6 +59,7 @@ struct Datagram::State : core::Source {
     State(core::Loop&, Type, bool trains);
     ~State();
     static State* make(core::Loop&, Options&&);
+    bool equip(Options&&);
 
     // ---- Life (datagram.cpp) -------------------------------------------------------------------
     bool running() const { return loop && life == Life::open; }
@@ -90,7 +91,10 @@ struct Datagram::State : core::Source {
     void tell_failure(Request::Kind, Outcome&, const Failure&, std::size_t size);
     void tell_connected(Outcome&);
     void emit_error(const Failure&);
-    core::ListenerId listen_once(Listener);  // To 'listening' (datagram_listeners.cpp).
+    // To an event, and to 'listening' for a request (datagram_listeners.cpp).
+    static ListenerId listen(State*, Event, core::AnyCallback&, bool once);
+    static ListenerId listen_to_batches(State*, core::AnyCallback&, bool once);
+    core::ListenerId listen_once(Listener);
     Failure failure_of(const Request&) const;
     void free_storage(Request& request) {
         if (request.slot != Arena::no_slot) unpin(request);
@@ -107,6 +111,8 @@ struct Datagram::State : core::Source {
     Error check_bind(int port) const;
     Error check_connect(int port) const;
     Request* make_bind(Request::Kind, Listener);
+    void ask_bind(const Endpoint&, Listener);
+    void may_bind_paths();
     Request* make_connect(Outcome);
     // A unix socket that only sends needs no name; the others get a port of the kernel's choice.
     void bind_implicitly() {
@@ -128,6 +134,8 @@ struct Datagram::State : core::Source {
     void fail_sends(const Failure&);
     Error open();
     Error bind_now(const Endpoint&);
+    Error bind_path(const Endpoint&);
+    void release_path();
     Error adopt_now(std::intptr_t descriptor);
     void take_over(Request&);                // A descriptor that was handed over is closed too.
     Error connect_now(const Endpoint&);
@@ -197,7 +205,7 @@ struct Datagram::State : core::Source {
     bool receive_failed(Error);
     bool accepts(const Arrivals&);
     bool deliver_front(Arrivals&, Patience&);
-    bool deliver_batch(Arrivals&, Patience&);
+    void deliver_batch();
     void drain_errors();
 
     Family family() const {
@@ -210,10 +218,11 @@ struct Datagram::State : core::Source {
     const Options& options() const {
         return extras ? extras->options : exchange->plain_options;
     }
-    bool make_extras();  // False when memory is out.
+    bool make_extras(Options&& = {});
 
     // What few sockets need: those that were made with options, and those with a path.
     struct Extras {
+        explicit Extras(Options&& chosen) : options(std::move(chosen)) {}
         Options options;
         std::optional<Stopping> stopping;
         platform::PathClaim claim;  // Of a path that is ours to remove: inode not 0.

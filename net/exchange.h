@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "core/growing.h"
@@ -33,6 +34,17 @@ struct Exchange : core::Service {
     const Failure success;        // What most callbacks are told.
     BlockPool blocks;
     std::uint64_t flush = 0;  // Numbers the flushes, for PeerTable::block.
+
+    // What few programs do, by pointer: only those whose calls set it link it.
+    struct Seldom {
+        Error (*connect)(Datagram::State&, const Endpoint& remote) = nullptr;
+        Error (*adopt)(Datagram::State&, std::intptr_t descriptor) = nullptr;
+        Error (*bind_path)(Datagram::State&, const Endpoint& local) = nullptr;
+        void (*release_path)(Datagram::State&) = nullptr;
+        void (*deliver_batch)(Datagram::State&) = nullptr;
+        void (*drain_errors)(Datagram::State&) = nullptr;
+    };
+    Seldom seldom;
 
     Arrivals arrivals{arena};
     // Whether this socket may read in this tick: not while there is something left over, nor when

@@ -7,62 +7,42 @@
 #include <new>
 #include <utility>
 
+#include "net/text.h"
+
 namespace net {
 namespace {
 
-void append_word(std::string& text, std::string_view word) {
-    if (!text.empty() && !word.empty()) text += ' ';
-    text += word;
-}
-
 // "127.0.0.1:80", "::1:80", "127.1:80", "/tmp/a"; a look-up has a name and no port.
-std::string place(const Failure& failure) {
-    std::string text = failure.host.empty() ? failure.address.host() : std::string(failure.host);
-    const std::uint16_t port =
-        failure.error.operation == Operation::lookup ? 0 : failure.address.port;
-    if (port != 0 && !text.empty()) text.append(":").append(std::to_string(port));
-    return text;
+void add_place(Text& text, const Failure& failure, std::string_view host) {
+    const bool lookup = failure.error.operation == Operation::lookup;
+    text.add_word(host);
+    if (host.empty() || lookup || failure.address.port == 0) return;
+    text.add(":").add_number(failure.address.port);
 }
 
 // What every system says: "bind EADDRINUSE 127.0.0.1:47080".
-std::string system_text(const Failure& failure) {
+void add_system_text(Text& text, const Failure& failure, std::string_view host) {
     const Error error = failure.error;
-    std::string text(failure.syscall());
-    append_word(text, failure.code());
-    append_word(text, place(failure));
+    text.add(failure.syscall()).add_word(failure.code());
+    add_place(text, failure, host);
     if (error.code == Code::unknown) {
-        text.append(" (system error ").append(std::to_string(error.native)).append(")");
+        text.add(" (system error ").add_number(error.native).add(")");
     }
-    if (!failure.detail.empty()) text.append(" (").append(failure.detail).append(")");
+    if (!failure.detail.empty()) text.add_sentence(" (%)", failure.detail);
     const bool local = failure.address.family == Family::local;
     if (local && error.code == Code::family_not_supported) {
-        text += ": this system has no unix-domain datagram sockets";
+        text.add(": this system has no unix-domain datagram sockets");
     }
-    return text;
 }
 
 // Only a bind takes port 0: it leaves the choice to the system. What stood in place of a number,
 // such as "no destination", is named by the detail.
-std::string bad_port_text(const Failure& failure) {
+void add_bad_port(Text& text, const Failure& failure) {
     const bool bind = failure.error.operation == Operation::bind;
-    std::string text = "Port should be ";
-    text.append(bind ? ">=" : ">").append(" 0 and < 65536. Received ");
+    text.add_sentence("Port should be % 0 and < 65536. Received ", bind ? ">=" : ">");
     const bool number = failure.detail.empty() || failure.detail == "port";
-    if (!number) return text.append(failure.detail).append(".");
-    return text.append(std::to_string(failure.value)).append(".");
-}
-
-std::string out_of_bounds_text(const Failure& failure) {
-    if (failure.detail.empty()) return "Attempt to access memory outside buffer bounds";
-    return std::string("\"").append(failure.detail).append("\" is outside of buffer bounds");
-}
-
-std::string buffer_size_text(const Failure& failure) {
-    std::string text = "Could not get or set buffer size: ";
-    if (!failure.syscall().empty()) text.append(failure.syscall()).append(" ");
-    const std::string_view remark = failure.detail;
-    return text.append("EBADF (").append(remark.empty() ? "the socket is not bound" : remark) +
-           ")";
+    number ? text.add_number(failure.value) : text.add(failure.detail);
+    text.add(".");
 }
 
 // Questions and settings answer with a bare Error, but most operations lack only one thing.
@@ -83,25 +63,10 @@ std::string_view missing_argument(Operation operation) {
     }
 }
 
-std::string missing_argument_text(const Failure& failure) {
-    std::string text = "The ";
-    if (failure.detail.empty()) {
-        text += missing_argument(failure.error.operation);
-    } else {
-        text.append("\"").append(failure.detail).append("\" argument");
-    }
-    return text += " must be specified";
-}
-
-std::string descriptor_text(const Failure& failure) {
-    const std::string_view remark = failure.detail;
-    return std::string("Unsupported fd type: ")
-        .append(remark.empty() ? "not a datagram socket of this system" : remark);
-}
-
 }  // namespace
 
-HostText::HostText(std::string_view text) : text_(new (std::nothrow) char[text.size() + 1]) {
+HostText::HostText(std::string_view text) {
+    if (!text.empty()) text_.reset(new (std::nothrow) char[text.size()]);
     if (!text_) return;
     std::copy(text.begin(), text.end(), text_.get());
     size_ = text.size();
@@ -110,6 +75,22 @@ HostText::HostText(std::string_view text) : text_(new (std::nothrow) char[text.s
 HostText& HostText::operator=(HostText other) noexcept {
     text_ = std::move(other.text_);
     size_ = std::exchange(other.size_, 0);
+    return *this;
+}
+
+Failure::Failure() = default;
+Failure::Failure(Error what) : error(what) {}
+Failure::Failure(Error what, const Endpoint& about) : error(what), address(about) {}
+Failure::Failure(const Failure&) = default;
+Failure::Failure(Failure&&) noexcept = default;
+Failure::~Failure() = default;
+
+Failure& Failure::operator=(Failure other) noexcept {
+    error = other.error;
+    address = other.address;
+    host = std::move(other.host);
+    detail = other.detail;
+    value = other.value;
     return *this;
 }
 
@@ -136,34 +117,45 @@ std::string_view Failure::syscall() const {
 }
 
 std::string Failure::text() const {
+    const AddressText written = address.host_text();
+    std::string_view word = detail;
+    Text text;
+    const auto sentence = [&](const char* pattern) { text.add_sentence(pattern, word); };
     switch (error.code) {
-        case Code::ok:
-            return {};
-        case Code::already_bound:
-            return "Socket is already bound";
-        case Code::already_connected:
-            return "Already connected";
-        case Code::bad_buffer_size:
-            return "Buffer size must be a positive integer";
-        case Code::bad_port:
-            return bad_port_text(*this);
+        case Code::ok: break;
+        case Code::already_bound: sentence("Socket is already bound"); break;
+        case Code::already_connected: sentence("Already connected"); break;
+        case Code::bad_buffer_size: sentence("Buffer size must be a positive integer"); break;
+        case Code::bad_port: add_bad_port(text, *this); break;
         case Code::blocked:
-            return std::string("IP(").append(address.host_text()) + ") is blocked by net.BlockList";
+            word = written;
+            sentence("IP(%) is blocked by net.BlockList");
+            break;
         case Code::buffer_out_of_bounds:
-            return out_of_bounds_text(*this);
+            sentence(word.empty() ? "Attempt to access memory outside buffer bounds"
+                                  : "\"%\" is outside of buffer bounds");
+            break;
         case Code::buffer_size_unavailable:
-            return buffer_size_text(*this);
+            text.add("Could not get or set buffer size:").add_word(syscall());
+            sentence(word.empty() ? " EBADF (the socket is not bound)" : " EBADF (%)");
+            break;
         case Code::invalid_descriptor_type:
-            return descriptor_text(*this);
+            sentence(word.empty() ? "Unsupported fd type: not a datagram socket of this system"
+                                  : "Unsupported fd type: %");
+            break;
         case Code::missing_argument:
-            return missing_argument_text(*this);
-        case Code::not_connected_to_peer:
-            return "Not connected";
-        case Code::not_running:
-            return "Not running";
-        default:
-            return system_text(*this);
+            if (word.empty()) {
+                word = missing_argument(error.operation);
+                sentence("The % must be specified");
+            } else {
+                sentence("The \"%\" argument must be specified");
+            }
+            break;
+        case Code::not_connected_to_peer: sentence("Not connected"); break;
+        case Code::not_running: sentence("Not running"); break;
+        default: add_system_text(text, *this, host.empty() ? written.view() : host.view());
     }
+    return text.joined();
 }
 
 std::string text(Error error) { return Failure(error).text(); }

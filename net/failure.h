@@ -40,9 +40,14 @@ struct Failure {
     std::string_view detail{};  // Which argument: "offset"; or a remark.
     std::int64_t value = 0;     // What was received instead: a bad port.
 
-    Failure() = default;  // None: success.
-    Failure(Error what) : error(what) {}
-    Failure(Error what, const Endpoint& about) : error(what), address(about) {}
+    // Not inline: they are large, and failures are rare.
+    Failure();  // None: success.
+    Failure(Error);
+    Failure(Error, const Endpoint& about);
+    Failure(const Failure&);
+    Failure(Failure&&) noexcept;
+    Failure& operator=(Failure) noexcept;
+    ~Failure();
 
     // About a text that never became an address: a name not found, a literal that is none.
     static Failure of_text(Error, std::string_view host, std::uint16_t port = 0);

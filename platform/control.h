@@ -30,21 +30,24 @@ class ControlWriter {
 
     template <class Value>
     void put(int level, int type, const Value& value) {
-        const std::size_t space = Layout::space(sizeof value);
+        put_bytes(level, type, &value, sizeof value);
+    }
+
+   private:
+    void put_bytes(int level, int type, const void* value, std::size_t size) {
+        const std::size_t space = Layout::space(size);
         assert(space <= room_.size() - used_);
         typename Layout::Header header{};
-        header.cmsg_len =
-            static_cast<decltype(header.cmsg_len)>(Layout::length(sizeof value));
+        header.cmsg_len = static_cast<decltype(header.cmsg_len)>(Layout::length(size));
         header.cmsg_level = level;
         header.cmsg_type = type;
         std::byte* start = room_.data() + used_;
         std::memset(start, 0, space);  // The padding goes to the kernel too.
         std::memcpy(start, &header, sizeof header);
-        std::memcpy(start + Layout::length(0), &value, sizeof value);
+        std::memcpy(start + Layout::length(0), value, size);
         used_ += space;
     }
 
-   private:
     Message& message_;
     std::span<std::byte> room_;
     std::size_t used_ = 0;

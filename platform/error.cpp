@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 namespace platform {
 
@@ -123,16 +124,45 @@ constexpr bool complete(const Table& table, Key last) {
 static_assert(complete(codes, Code::unknown));
 static_assert(complete(operations, Operation::get_send_buffer_size));
 
+// All words of a table in one text. The table itself is needed by the compiler only: its pointers
+// would be a relocation each, which a program's start pays for.
+template <const auto& table>
+constexpr auto pack() {
+    constexpr std::size_t size = [] {
+        std::size_t sum = 0;
+        for (const auto& row : table) sum += row.word.size();
+        return sum;
+    }();
+    struct {
+        std::array<char, size> text{};
+        std::array<std::uint16_t, table.size() + 1> begins{};
+    } words;
+    std::size_t end = 0;
+    for (std::size_t i = 0; i < table.size(); i++) {
+        for (char c : table[i].word) words.text[end++] = c;
+        words.begins[i + 1] = static_cast<std::uint16_t>(end);
+    }
+    return words;
+}
+
+constexpr auto code_words = pack<codes>();
+constexpr auto operation_words = pack<operations>();
+
+std::string_view word(const char* text, const std::uint16_t* begins, std::size_t index) {
+    return {text + begins[index], std::size_t{begins[index + 1]} - begins[index]};
+}
+
 }  // namespace
 
 std::string_view name(Code code) {
-    const auto index = static_cast<std::size_t>(code);
-    return index < codes.size() ? codes[index].word : codes.back().word;
+    if (code > Code::unknown) code = Code::unknown;
+    return word(code_words.text.data(), code_words.begins.data(), static_cast<std::size_t>(code));
 }
 
 std::string_view name(Operation operation) {
-    const auto index = static_cast<std::size_t>(operation);
-    return index < operations.size() ? operations[index].word : operations.front().word;
+    if (operation > Operation::get_send_buffer_size) operation = Operation::none;
+    return word(operation_words.text.data(), operation_words.begins.data(),
+                static_cast<std::size_t>(operation));
 }
 
 }  // namespace platform

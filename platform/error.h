@@ -120,12 +120,15 @@ struct [[nodiscard]] Error {
     bool operator==(const Error&) const = default;
 };
 
+// A Result is asked for what it has. One for all types, as each assert brings its text along.
+inline void expect(bool met) { assert(met && "the other one of a value and an error"); }
+
 // A value, or the reason why there is none.
 template <class T>
 class [[nodiscard]] Result {
    public:
     Result(T value) : value_(std::move(value)) {}
-    Result(Error error) : error_(error) { assert(error); }
+    Result(Error error) : error_(error) { expect(static_cast<bool>(error)); }
 
     explicit operator bool() const { return value_.has_value(); }
     Error error() const { return error_; }
@@ -137,7 +140,7 @@ class [[nodiscard]] Result {
 
    private:
     T& value() {
-        assert(value_);
+        expect(value_.has_value());
         return *value_;
     }
 
