@@ -172,6 +172,7 @@ std::size_t Datagram::State::load(Volley& volley) {
     Exchange& to = *exchange;
     std::size_t count = 0;
     std::size_t begin = volley.next;
+    std::size_t parts_end = 0;  // Behind it lies what found no memory for the rest of it.
     to.parts.clear();
     while (begin < volley.size() && count < Volley::batch_max &&
            to.parts.size() < Exchange::parts_max) {
@@ -194,9 +195,9 @@ std::size_t Datagram::State::load(Volley& volley) {
             return 0;
         }
         begin += each.length;
+        parts_end = to.parts.size();
         count++;
     }
-    std::size_t parts_end = to.parts.size();
     for (std::size_t i = count; i-- > 0;) {
         const Volley::Load& each = volley.loads[i];
         const Request& first = volley[each.begin];
