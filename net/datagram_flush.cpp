@@ -189,6 +189,11 @@ std::size_t Datagram::State::load(Volley& volley) {
         bool room = true;
         for (std::size_t i = 0; i < each.length && room; i++) room = push_parts(volley[begin + i]);
         if (!room && count > 0) break;  // No memory for so many at once.
+        if (!room && each.length > 1) {
+            volley.plain_end = begin + each.length;  // Nor for a train.
+            to.parts.clear();
+            continue;
+        }
         if (!room) {
             fail(volley[begin], Error{Code::out_of_memory, Operation::send});
             volley.next = begin + 1;
