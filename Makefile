@@ -139,6 +139,7 @@ TESTS = \
     tests/net/tick.run \
     tests/net/trains.run \
     tests/net/trains_faults.run \
+    tests/net/trains_memory.run \
     tests/net/trains_peers.run \
     tests/net/unix.run \
     tests/net/unix_abstract.run \
