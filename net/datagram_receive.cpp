@@ -70,11 +70,9 @@ void Datagram::State::receive() {
         Patience patience(from.poller);
         hand_on(from, patience);
     };
+    // What was left over came first, and has its share of this turn after the sockets.
+    if (!exchange->lets_read(*this, loop->tick())) return;
     Patience patience(loop->poller());
-    if (!exchange->lets_read(*this, loop->tick())) {
-        hand_on(*exchange, patience);  // What was left over came first, and has the time.
-        return;
-    }
     for (int left = budget_datagrams; left > 0 && receiving;) {
         if (!exchange->arena.open()) {
             return emit_error(Failure(Error{Code::out_of_memory, Operation::receive}));
