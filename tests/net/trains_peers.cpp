@@ -148,6 +148,30 @@ TEST_CASE("a train whose listener takes 2 ms each does not hold up a timer of 20
     timer.cancel();
 }
 
+TEST_CASE("nor do many others that are ready: a turn has one share of a slow socket's train") {
+    kernel_has_trains();
+    const Audit audit;
+    core::Loop loop;
+    Slow slow(loop);
+    std::vector<std::unique_ptr<Receiver>> others;
+    for (int i = 0; i < 20; i++) others.push_back(std::make_unique<Receiver>(loop));
+    queue_trains(slow.to, 1);
+    CHECK(run_until(loop, [&] { return slow.heard > 0; }));
+    Datagram sender(loop, Type::udp4);
+    for (const auto& other : others) sender.send("ready", other->address);
+    std::uint64_t tick = 0;
+    int before = 0;
+    int most = 0;
+    CHECK(run_until(loop, [&] {
+        if (std::exchange(tick, loop.tick()) != loop.tick()) {
+            most = std::max(most, slow.heard - std::exchange(before, slow.heard));
+        }
+        return slow.heard == 128;
+    }));
+    CHECK(most <= 2);
+    for (const auto& other : others) CHECK(other->hears(1));
+}
+
 TEST_CASE("one slow socket with trains without end does not keep the others from theirs") {
     kernel_has_trains();
     for (const int when : {-1, 0, 20}) {  // Before the trains, behind them, in the middle of one.
