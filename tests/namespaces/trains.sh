@@ -42,6 +42,34 @@ carries() {  # type, address, "plain" or "", MTU
     ok "$1, MTU $4: trains of all lengths arrive as they were${3:+ at a plain receiver}"
 }
 
+# To a group, whose trains the system copies for each member.
+carries_to_group() {  # type, group, interface here, interface there, MTU
+    start_fed receiver $there "$PROBE" "$1"
+    say receiver bind
+    await receiver 'listening on'
+    say receiver join "$2" "$4"
+    await receiver 'join: done'
+    start_fed sender "$PROBE" "$1"
+    say sender bind
+    await sender 'listening on'
+    say sender interface "$3"
+    await sender 'interface: done'
+    for size in 100 1200 1473; do
+        say sender send_train $datagrams $size "$2" "$(port receiver)"
+        await sender "^train of $size, .*: $size bytes left" $datagrams
+        await receiver "^message: $size bytes" $datagrams
+        sums sender "train of $size" >"$work/sent"
+        sums receiver "message: $size bytes" >"$work/received"
+        cmp -s "$work/sent" "$work/received" || fail "$size bytes: not whole, or not in order"
+    done
+    deny sender 'error\|send E'
+    for name in sender receiver; do
+        say $name quit
+        end $name
+    done
+    ok "$1, MTU $5: trains to a group arrive as they were"
+}
+
 # How many messages left for one tick's datagrams, as the kernel counts them.
 messages() {  # address, port
     messages_before=$(awk '/^Udp: [0-9]/ { print $5 }' /proc/net/snmp)
@@ -82,4 +110,6 @@ for mtu in 1500 1280; do
         carries udp4 10.9.0.2 "$receiver" $mtu
         carries udp6 fd09::2 "$receiver" $mtu
     done
+    carries_to_group udp4 239.1.2.3 10.9.0.1 10.9.0.2 $mtu
+    carries_to_group udp6 ff15::114 ::%veth0 ::%veth1 $mtu
 done
