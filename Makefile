@@ -55,8 +55,10 @@ LIBRARY = \
     platform/linux_datagrams.o \
     platform/linux_error_queue.o \
     platform/linux_options.o \
+    platform/linux_packets.o \
     platform/linux_segmentation.o \
     platform/local_path.o \
+    platform/posix_address.o \
     platform/posix_error.o \
     platform/posix_mailbox.o \
     platform/posix_membership.o \

@@ -26,7 +26,7 @@ class AnyCallback {
    public:
     static constexpr std::size_t inline_size = 3 * sizeof(void*);
 
-    AnyCallback() = default;
+    AnyCallback() {}  // Not defaulted, for which "{}" would clear everything twice.
     AnyCallback(AnyCallback&& other) noexcept { take(other); }
 
     // The old captures go last: their destructors may look at this very callback.
@@ -96,7 +96,7 @@ class Callback<Value(Arguments...)> : public AnyCallback {
     }
 
    public:
-    Callback() = default;
+    Callback() {}
 
     // A null pointer to a function makes an empty callback. Captures that do not fit inside are
     // the user's own memory: when there is none, that is std::bad_alloc (or the end).

@@ -351,6 +351,16 @@ void Datagram::State::free_requests() {
     unsent = nullptr;
 }
 
+void Datagram::State::visit_undone(void (*visit)(void*, Request&), void* visitor) {
+    for (RequestList* list : {&waiting, &asked}) {
+        for (Request* request = list->first; request;) {
+            Request* const next = request->next;
+            if (request->stage != Request::Stage::done) visit(visitor, *request);
+            request = next;
+        }
+    }
+}
+
 // ---- Outcomes --------------------------------------------------------------------------------
 
 // Moves what has been done out of `waiting`: it is owed an outcome again.

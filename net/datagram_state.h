@@ -106,6 +106,7 @@ struct Datagram::State : core::Source {
     void free_requests();
     template <class F>
     void each_undone(F);
+    void visit_undone(void (*visit)(void* visitor, Request&), void* visitor);
 
     // ---- bind, connect (datagram_bind.cpp) -----------------------------------------------------
     Error check_bind(int port) const;
@@ -336,13 +337,7 @@ inline void Datagram::State::retire(Request& request) {
 
 template <class F>
 void Datagram::State::each_undone(F f) {
-    for (RequestList* list : {&waiting, &asked}) {
-        for (Request* request = list->first; request;) {
-            Request* const next = request->next;
-            if (request->stage != Request::Stage::done) f(*request);
-            request = next;
-        }
-    }
+    visit_undone([](void* visitor, Request& request) { (*static_cast<F*>(visitor))(request); }, &f);
 }
 
 }  // namespace net

@@ -1,5 +1,5 @@
-// How datagrams move on Linux: recvmmsg and sendmmsg, trains in one piece (UDP_SEGMENT, UDP_GRO),
-// and packet information.
+// How datagrams move on Linux: recvmmsg and sendmmsg, trains in one piece (UDP_SEGMENT, UDP_GRO).
+// Packet information is linux_packets.cpp's.
 // Everything lies on the stack, at most 16 KiB at a time, so nothing is allocated per datagram.
 // The catch: a batch call may be missing (old kernels, seccomp); then each datagram goes alone.
 #ifdef __linux__
@@ -58,36 +58,6 @@ struct Arrival {
     }
 };
 
-void read_internet_item(const ControlItem& item, PacketInfo& info) {
-    std::uint8_t byte;
-    int integer;
-    if (item.level == IPPROTO_IP && item.type == IP_PKTINFO) {
-        in_pktinfo packet;
-        if (!item.read(packet)) return;
-        info.local.family = Family::ipv4;
-        info.local.size = sizeof packet.ipi_addr;
-        std::memcpy(info.local.bytes.data(), &packet.ipi_addr, sizeof packet.ipi_addr);
-        info.interface_index = static_cast<std::uint32_t>(packet.ipi_ifindex);
-    } else if (item.level == IPPROTO_IPV6 && item.type == IPV6_PKTINFO) {
-        in6_pktinfo packet;
-        if (!item.read(packet)) return;
-        info.local.family = Family::ipv6;
-        info.local.size = sizeof packet.ipi6_addr;
-        std::memcpy(info.local.bytes.data(), &packet.ipi6_addr, sizeof packet.ipi6_addr);
-        info.interface_index = static_cast<std::uint32_t>(packet.ipi6_ifindex);
-        const bool zoned = IN6_IS_ADDR_LINKLOCAL(&packet.ipi6_addr) ||
-                           IN6_IS_ADDR_MC_LINKLOCAL(&packet.ipi6_addr);
-        if (zoned) info.local.scope = info.interface_index;
-    } else if ((item.level == IPPROTO_IP && item.type == IP_TTL) ||
-               (item.level == IPPROTO_IPV6 && item.type == IPV6_HOPLIMIT)) {
-        if (item.read(integer)) info.hop_limit = static_cast<std::int16_t>(integer);
-    } else if (item.level == IPPROTO_IPV6 && item.type == IPV6_TCLASS) {
-        if (item.read(integer)) info.traffic_class = static_cast<std::int16_t>(integer);
-    } else if (item.level == IPPROTO_IP && item.type == IP_TOS) {
-        if (item.read(byte)) info.traffic_class = byte;
-    }
-}
-
 // The kernel writes time stamps and the segment size before all else, and there is always room
 // for these: a train is never mistaken for a datagram, even when an adopted socket has further
 // options switched on and its packet information is cut off.
@@ -97,37 +67,23 @@ void read_item(const ControlItem& item, Incoming& incoming) {
         if (item.read(size)) incoming.segment_size = static_cast<std::uint16_t>(size);
     } else if (item.level == SOL_SOCKET && item.type == SCM_RIGHTS) {
         close_passed_descriptors(item);
-    } else if (!incoming.info) {
-        return;
-    } else if (item.level == SOL_SOCKET && item.type == SO_TIMESTAMPNS) {
-        timespec time;
-        if (!item.read(time)) return;
-        incoming.info->timestamp =
-            static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-    } else {
-        read_internet_item(item, *incoming.info);
+    } else if (incoming.info) {
+        incoming.info->codec->read(item, *incoming.info);
     }
-}
-
-// Not by assignment: most of an Endpoint is room for a path, which nobody needs cleared.
-void clear(PacketInfo& info) {
-    read_sockaddr(nullptr, 0, info.local);
-    info.interface_index = 0;
-    info.hop_limit = -1;
-    info.traffic_class = -1;
-    info.timestamp = 0;
 }
 
 void fill(int descriptor, const msghdr& message, std::size_t size, Incoming& incoming) {
     incoming.size = size;
     incoming.truncated = message.msg_flags & MSG_TRUNC;
     incoming.segment_size = 0;
-    if (incoming.info) clear(*incoming.info);
+    if (incoming.info) incoming.info->codec->clear(*incoming.info);
     if (message.msg_controllen != 0) {
         PosixControlReader reader = received_control(message);
         ControlItem item;
         while (reader.next(item)) read_item(item, incoming);
-        if (incoming.info && message.msg_flags & MSG_CTRUNC) clear(*incoming.info);
+        if (incoming.info && message.msg_flags & MSG_CTRUNC) {
+            incoming.info->codec->clear(*incoming.info);
+        }
     }
     const std::size_t name_size =
         std::min<std::size_t>(message.msg_namelen, sizeof(sockaddr_storage));
@@ -219,48 +175,6 @@ struct Departure {
     ControlBuffer<PosixControl, sent_control_size> control;
 };
 
-// The IPv4 form of an address that may be mapped; all zero when it is neither.
-in_addr to_ipv4(const Endpoint& endpoint) {
-    in_addr address{};
-    const std::size_t offset = endpoint.family == Family::ipv6 ? 12 : 0;
-    if (endpoint.family != Family::none) {
-        std::memcpy(&address, endpoint.bytes.data() + offset, sizeof address);
-    }
-    return address;
-}
-
-// False when the source is of another family than the destination.
-bool put_info(PosixControlWriter& writer, const PacketInfo& info, const Endpoint& destination) {
-    const bool chosen = info.local.family != Family::none || info.interface_index != 0;
-    const bool chosen_ipv4 = info.local.family == Family::ipv4 || is_mapped(info.local);
-    const int hop_limit = info.hop_limit;
-    const int traffic_class = info.traffic_class;
-    if (destination.family == Family::ipv4 || is_mapped(destination)) {
-        if (info.local.family != Family::none && !chosen_ipv4) return false;
-        if (chosen) {
-            in_pktinfo packet{};
-            packet.ipi_ifindex = static_cast<int>(info.interface_index);
-            packet.ipi_spec_dst = to_ipv4(info.local);
-            writer.put(IPPROTO_IP, IP_PKTINFO, packet);
-        }
-        if (hop_limit >= 0) writer.put(IPPROTO_IP, IP_TTL, hop_limit);
-        if (traffic_class >= 0) writer.put(IPPROTO_IP, IP_TOS, traffic_class);
-    } else if (destination.family == Family::ipv6) {
-        if (chosen_ipv4 || info.local.family == Family::local) return false;
-        if (chosen) {
-            in6_pktinfo packet{};
-            packet.ipi6_ifindex = info.interface_index;
-            if (info.local.family == Family::ipv6) {
-                std::memcpy(&packet.ipi6_addr, info.local.bytes.data(), sizeof packet.ipi6_addr);
-            }
-            writer.put(IPPROTO_IPV6, IPV6_PKTINFO, packet);
-        }
-        if (hop_limit >= 0) writer.put(IPPROTO_IPV6, IPV6_HOPLIMIT, hop_limit);
-        if (traffic_class >= 0) writer.put(IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
-    }
-    return true;
-}
-
 Error prepare(Socket socket, const Outgoing& outgoing, iovec* parts, Departure& departure,
               msghdr& message) {
     message = {};
@@ -282,8 +196,8 @@ Error prepare(Socket socket, const Outgoing& outgoing, iovec* parts, Departure& 
         if (!can_segment(socket, outgoing)) return to_error(EOPNOTSUPP, Operation::send);
         writer.put(IPPROTO_UDP, UDP_SEGMENT, outgoing.segment_size);
     }
-    if (outgoing.info &&
-        !put_info(writer, *outgoing.info, destination_of(socket, outgoing))) {
+    const PacketInfo* const info = outgoing.info;
+    if (info && !info->codec->put(writer, *info, destination_of(socket, outgoing))) {
         return to_error(EINVAL, Operation::send);
     }
     return {};

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <utility>
 
 #include "platform/posix_address.h"

@@ -82,6 +82,9 @@ class Poller {
 
 // ---- Datagram sockets ----------------------------------------------------------------------
 
+struct PacketCodec;
+extern const PacketCodec packet_codec;
+
 // What travels beside the payload. Zero or minus one: unknown, or left to the system.
 struct PacketInfo {
     Endpoint local;                     // Received: the destination. Sent: the source.
@@ -89,6 +92,7 @@ struct PacketInfo {
     std::int16_t hop_limit = -1;
     std::int16_t traffic_class = -1;    // DSCP and ECN (RFC 2474, RFC 3168).
     std::int64_t timestamp = 0;         // Received by the kernel, nanoseconds since 1970.
+    const PacketCodec* codec = &packet_codec;  // So that only who makes one links what reads it.
 };
 
 struct Incoming {

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "platform/control.h"
+#include "platform/platform.h"
 
 namespace platform {
 
@@ -23,6 +24,14 @@ struct PosixControl {
 
 using PosixControlWriter = ControlWriter<PosixControl, msghdr>;
 using PosixControlReader = ControlReader<PosixControl>;
+
+// A PacketInfo's way from and to control messages.
+struct PacketCodec {
+    void (*clear)(PacketInfo&);
+    void (*read)(const ControlItem&, PacketInfo&);
+    // False when the source is of another family than the destination.
+    bool (*put)(PosixControlWriter&, const PacketInfo&, const Endpoint& destination);
+};
 
 inline PosixControlReader received_control(const msghdr& message) {
     return PosixControlReader({static_cast<const std::byte*>(message.msg_control),

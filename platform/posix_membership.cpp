@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include <cstring>
 #include <memory>
 
 #include "platform/posix_address.h"
