@@ -128,6 +128,7 @@ TESTS = \
     tests/net/names.run \
     tests/net/names_hanging.run \
     tests/net/never_inside.run \
+    tests/net/reading.run \
     tests/net/refusals.run \
     tests/net/refusals_faults.run \
     tests/net/resolver.run \

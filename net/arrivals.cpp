@@ -3,13 +3,14 @@
 
 namespace net {
 
-std::span<platform::Incoming> Arrivals::make_room(std::size_t wanted) {
+std::span<platform::Incoming> Arrivals::make_room(std::size_t wanted, bool bare) {
     std::size_t room = 0;
     while (room < std::min(wanted, size_max)) {
         const Arena::Slot slot = arena_.take();
         if (slot == Arena::no_slot) break;
         slots_[room] = slot;
         incoming_[room].buffer = arena_.bytes(slot);
+        incoming_[room].bare = bare;
         room++;
     }
     return {incoming_.data(), room};

@@ -250,10 +250,9 @@ Error Datagram::State::bind_now(const Endpoint& local) {
         failed = is_local() ? exchange->seldom.bind_path(*this, local)
                             : platform::bind(socket, local);
     }
-    // Without it trains arrive as datagrams, which costs time and nothing else.
-    if (!failed && segmenting) (void)platform::set_option(socket, Option::coalesce, 1);
     if (!failed) failed = start_receiving();
     if (failed && (!had_sent || binding == Binding::bound)) close_descriptor();
+    bare = !failed;
     return failed ? failed.during(Operation::bind) : failed;
 }
 

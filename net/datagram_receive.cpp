@@ -3,6 +3,7 @@
 // semantics 25, 27, 38 to 41.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <new>
 
 #include "net/datagram_state.h"
@@ -15,10 +16,14 @@ namespace {
 constexpr int budget_datagrams = 256;
 constexpr std::int64_t budget_nanoseconds = 1'000'000;
 
-// At least two at once: a second place that stays empty tells that nothing is left, and costs less
-// than to ask.
-constexpr int batch_min = 2;
-constexpr int batch_max = Arrivals::size_max;
+// A second place that stays empty tells that nothing is left, and costs less than to ask. Where it
+// always stays empty one is read at a time, and what came behind it is reported in the next tick;
+// one read in sixteen looks whether that is still so.
+constexpr std::size_t batch_min = 2;
+constexpr std::size_t batch_max = Arrivals::size_max;
+constexpr std::size_t train_max = 128;
+constexpr std::uint8_t lone_reads_max = 16;
+constexpr std::uint8_t lone_reads_believed = 4;
 
 // The zone tells peers apart only where addresses are link-local. A unix peer without a name is the
 // other end of a pair, which nobody else can write to.
@@ -73,14 +78,17 @@ void Datagram::State::receive() {
     // What was left over came first, and has its share of this turn after the sockets.
     if (!exchange->lets_read(*this, loop->tick())) return;
     Patience patience(loop->poller());
+    std::size_t buffers = 0;
     for (int left = budget_datagrams; left > 0 && receiving;) {
         if (!exchange->arena.open()) {
             return emit_error(Failure(Error{Code::out_of_memory, Operation::receive}));
         }
         if (exchange->arena.free_count() == 0) loop->flush_requests();  // Pinned sends leave early.
-        const int wanted = std::clamp<int>(left / datagrams_per_buffer, 1, receive_batch);
+        const bool lonely = lone_reads >= lone_reads_believed && lone_reads < lone_reads_max;
+        const int batch = lonely ? 1 : receive_batch;
+        const int wanted = std::clamp<int>(left / datagrams_per_buffer, 1, batch);
         const std::span<platform::Incoming> room =
-            exchange->arrivals.make_room(static_cast<std::size_t>(wanted));
+            exchange->arrivals.make_room(static_cast<std::size_t>(wanted), bare);
         const Result<std::size_t> received = platform::receive(socket, room);
         exchange->arrivals.fill(*this, received ? *received : 0, room.size());
         if (!received) {
@@ -88,20 +96,39 @@ void Datagram::State::receive() {
             left--;
             continue;
         }
-        const std::size_t count = exchange->arrivals.count();
-        datagrams_per_buffer = static_cast<std::uint8_t>(std::min<std::size_t>(
-            count / *received, UINT8_MAX));
-        left -= static_cast<int>(count);
-        const bool more = *received == room.size();
+        left -= note(*received);
+        const bool more = !lonely && *received == room.size();
         const bool quick = hand_on(*exchange, patience) && (!more || patience.lasts());
-        adapt_batch(more && quick);
+        buffers += *received;
+        adapt_batch(quick ? buffers : 0);
         if (!more || !quick) return;
     }
 }
 
-// How much to ask for next time. Listeners that take long get less: timers wait for all of it.
-void Datagram::State::adapt_batch(bool grow) {
-    const int size = grow ? receive_batch * 2 : receive_batch / 2;
+// What a read has found is what the next ones ask for. How many datagrams.
+int Datagram::State::note(std::size_t buffers) {
+    const std::size_t count = exchange->arrivals.count();
+    datagrams_per_buffer = static_cast<std::uint8_t>(std::min(count / buffers, train_max));
+    lone_reads = count > 1                     ? std::uint8_t{0}
+                 : lone_reads < lone_reads_max ? static_cast<std::uint8_t>(lone_reads + 1)
+                                               : lone_reads_believed;
+    if (bare && buffers > 1 && segmenting && !is_local()) coalesce();
+    return static_cast<int>(count);
+}
+
+// Not before there is something to gain: the first socket of a machine that asks for it, and the
+// last to close, make Linux patch its own code, which takes as long as thirty sockets. Without it
+// trains arrive as datagrams, which costs time and nothing else.
+void Datagram::State::coalesce() {
+    bare = false;
+    datagrams_per_buffer = train_max;  // Until it is known: not to take more than a turn's share.
+    (void)platform::set_option(socket, platform::Option::coalesce, 1);
+}
+
+// How much to ask for next time: more than this turn has brought, so that one call tells that
+// nothing is left. Listeners that take long get less: timers wait for all of it.
+void Datagram::State::adapt_batch(std::size_t brought) {
+    const std::size_t size = std::max<std::size_t>(receive_batch / 2, std::bit_ceil(brought + 1));
     receive_batch = static_cast<std::uint8_t>(std::clamp(size, batch_min, batch_max));
 }
 
@@ -169,7 +196,7 @@ bool Datagram::State::deliver_front(Arrivals& arrivals, Patience& patience) {
 // What there is, as one span; one by one where somebody listens to 'message' as well.
 void Datagram::State::deliver_batch() {
     Arrivals& arrivals = exchange->arrivals;
-    constexpr std::size_t messages_max = 128;  // The longest train.
+    constexpr std::size_t messages_max = train_max;
     alignas(Message) std::byte room[messages_max * sizeof(Message)];
     std::array<Address, Arrivals::size_max> senders;
     const bool one_by_one = !listeners->message.empty();

@@ -201,7 +201,9 @@ struct Datagram::State : core::Source {
     void ready(platform::Event);
     class Patience;
     void receive();
-    void adapt_batch(bool grow);
+    int note(std::size_t buffers);
+    void coalesce();
+    void adapt_batch(std::size_t brought);
     static bool hand_on(Exchange&, Patience&);
     bool receive_failed(Error);
     bool accepts(const Arrivals&);
@@ -252,11 +254,13 @@ struct Datagram::State : core::Source {
     bool blocked = false;         // Until the poller says writable.
     bool exhausted = false;       // ENOBUFS has outlasted its retries: one try each.
     bool segmenting;              // Trains are worth a try.
+    bool bare = false;            // Nothing but the payload arrives: no trains were asked for.
     std::uint8_t train_failures = 0;  // In a row.
     platform::Interest watched;
     std::uint8_t retries = 0;
     std::uint8_t receive_batch = 2;   // Buffers to ask for at once.
     std::uint8_t datagrams_per_buffer = 1;  // As seen last; more than one: trains.
+    std::uint8_t lone_reads = 0;      // That found one datagram, in a row.
     std::uint16_t steps = 0;      // Binds and connects that are not done.
     PeerTable::Index peer = PeerTable::none;  // Of a connected socket.
 

@@ -72,6 +72,12 @@ void read_item(const ControlItem& item, Incoming& incoming) {
     }
 }
 
+// A length of zero: nothing was written. So it is with Unix senders that have no name.
+void fill_peer(int descriptor, const void* name, std::size_t size, Endpoint& peer) {
+    read_sockaddr(name, std::min(size, sizeof(sockaddr_storage)), peer);
+    if (size == 0 && family_of(descriptor) == Family::local) peer.family = Family::local;
+}
+
 void fill(int descriptor, const msghdr& message, std::size_t size, Incoming& incoming) {
     incoming.size = size;
     incoming.truncated = message.msg_flags & MSG_TRUNC;
@@ -85,16 +91,29 @@ void fill(int descriptor, const msghdr& message, std::size_t size, Incoming& inc
             incoming.info->codec->clear(*incoming.info);
         }
     }
-    const std::size_t name_size =
-        std::min<std::size_t>(message.msg_namelen, sizeof(sockaddr_storage));
-    read_sockaddr(message.msg_name, name_size, incoming.peer);
-    // A length of zero: nothing was written. So it is with Unix senders that have no name.
-    if (name_size == 0 && family_of(descriptor) == Family::local) {
-        incoming.peer.family = Family::local;
-    }
+    fill_peer(descriptor, message.msg_name, message.msg_namelen, incoming.peer);
+}
+
+// The cheapest call there is. Descriptors that a stranger passes along do not even arrive.
+Result<std::size_t> receive_bare(int descriptor, Incoming& incoming) {
+    sockaddr_storage name;
+    socklen_t name_size;
+    const ssize_t received = uninterrupted([&] {
+        name_size = sizeof name;
+        return recvfrom(descriptor, incoming.buffer.data(), incoming.buffer.size(),
+                        receive_flags | MSG_TRUNC, reinterpret_cast<sockaddr*>(&name), &name_size);
+    });
+    if (received < 0) return last_error(Operation::receive);
+    const auto size = static_cast<std::size_t>(received);  // Of the whole datagram.
+    incoming.size = std::min(size, incoming.buffer.size());
+    incoming.truncated = size > incoming.size;
+    incoming.segment_size = 0;
+    fill_peer(descriptor, &name, name_size, incoming.peer);
+    return std::size_t{1};
 }
 
 Result<std::size_t> receive_one(int descriptor, Incoming& incoming) {
+    if (incoming.bare) return receive_bare(descriptor, incoming);
     Arrival arrival;
     msghdr message;
     const ssize_t size = uninterrupted([&] {
@@ -175,14 +194,24 @@ struct Departure {
     ControlBuffer<PosixControl, sent_control_size> control;
 };
 
+Error name_peer(const Endpoint& peer, sockaddr_storage& name, msghdr& message) {
+    const socklen_t size = to_sockaddr(peer, name);
+    if (size == 0) return unusable(peer, Operation::send);
+    message.msg_name = &name;
+    message.msg_namelen = size;
+    return {};
+}
+
+// `named`: a message to the same peer, whose name serves for this one too; or null.
 Error prepare(Socket socket, const Outgoing& outgoing, iovec* parts, Departure& departure,
-              msghdr& message) {
+              const msghdr* named, msghdr& message) {
     message = {};
-    if (outgoing.peer) {
-        const socklen_t size = to_sockaddr(*outgoing.peer, departure.name);
-        if (size == 0) return unusable(*outgoing.peer, Operation::send);
-        message.msg_name = &departure.name;
-        message.msg_namelen = size;
+    if (named) {
+        message.msg_name = named->msg_name;
+        message.msg_namelen = named->msg_namelen;
+    } else if (outgoing.peer) {
+        const Error error = name_peer(*outgoing.peer, departure.name, message);
+        if (error) return error;
     }
     for (std::size_t i = 0; i < outgoing.parts.size(); i++) {
         const auto part = outgoing.parts[i];
@@ -206,7 +235,8 @@ Error prepare(Socket socket, const Outgoing& outgoing, iovec* parts, Departure& 
 Error send_prepared(Socket socket, const Outgoing& outgoing, iovec* parts) {
     Departure departure;
     msghdr message;
-    if (const Error error = prepare(socket, outgoing, parts, departure, message)) return error;
+    const Error error = prepare(socket, outgoing, parts, departure, nullptr, message);
+    if (error) return error;
     const ssize_t sent =
         uninterrupted([&] { return sendmsg(descriptor_of(socket), &message, send_flags); });
     return sent < 0 ? last_error(Operation::send) : Error{};
@@ -259,8 +289,9 @@ Sent send_batch(Socket socket, std::span<const Outgoing> outgoing, std::size_t& 
     while (asked < batch_max && asked < outgoing.size()) {
         const Outgoing& each = outgoing[asked];
         if (each.parts.size() > parts_on_stack - parts_used) break;
+        const bool again = asked > 0 && each.peer == outgoing[asked - 1].peer;
         refused = prepare(socket, each, parts + parts_used, departures[asked],
-                          messages[asked].msg_hdr);
+                          again ? &messages[asked - 1].msg_hdr : nullptr, messages[asked].msg_hdr);
         if (refused) break;
         parts_used += each.parts.size();
         asked++;

@@ -97,6 +97,7 @@ struct PacketInfo {
 
 struct Incoming {
     std::span<std::byte> buffer;     // In: where to put the payload.
+    bool bare = false;               // In: no trains, no info: one alone is read for less.
     std::size_t size = 0;            // Out: how much of it was filled.
     bool truncated = false;          // The datagram was longer than the buffer.
     std::uint16_t segment_size = 0;  // Not zero: datagrams of this size (GRO), the last shorter.

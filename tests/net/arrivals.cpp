@@ -30,7 +30,7 @@ struct Fixture {
         std::uint16_t segment;
     };
     void arrive(const std::vector<Buffer>& buffers, std::size_t wanted = 0) {
-        const auto room = arrivals.make_room(std::max(wanted, buffers.size()));
+        const auto room = arrivals.make_room(std::max(wanted, buffers.size()), false);
         for (std::size_t i = 0; i < buffers.size(); i++) {
             std::memset(room[i].buffer.data(), static_cast<int>('a' + i), buffers[i].size);
             room[i].size = buffers[i].size;
@@ -50,10 +50,10 @@ struct Fixture {
 
 TEST_CASE("room is what was wanted, 16 buffers at most, and what the arena has left") {
     Fixture f;
-    CHECK(f.arrivals.make_room(1).size() == 1);
+    CHECK(f.arrivals.make_room(1, false).size() == 1);
     f.arrivals.fill(f.owner, 0, 1);
     CHECK(f.taken() == 0);
-    const auto room = f.arrivals.make_room(100);
+    const auto room = f.arrivals.make_room(100, false);
     CHECK(room.size() == Arrivals::size_max);
     for (const auto& each : room) CHECK(each.buffer.size() == Arena::slot_size);
     f.arrivals.fill(f.owner, 0, room.size());
@@ -62,7 +62,7 @@ TEST_CASE("room is what was wanted, 16 buffers at most, and what the arena has l
 
     std::vector<Arena::Slot> slots;
     while (f.arena.free_count() > 3) slots.push_back(f.arena.take());
-    CHECK(f.arrivals.make_room(16).size() == 3);
+    CHECK(f.arrivals.make_room(16, false).size() == 3);
     CHECK(f.arena.free_count() == 0);
     f.arrivals.fill(f.owner, 0, 3);
     CHECK(f.arena.free_count() == 3);

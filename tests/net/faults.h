@@ -212,6 +212,20 @@ ssize_t recvmsg(int descriptor, msghdr* message, int flags) {
     return result;
 }
 
+// Said to be a recvmsg as well, for the same reason.
+ssize_t recvfrom(int descriptor, void* bytes, std::size_t size, int flags, sockaddr* address,
+                 socklen_t* address_size) {
+    iovec part{bytes, size};
+    msghdr message{};
+    message.msg_name = address;
+    message.msg_namelen = *address_size;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    const ssize_t result = recvmsg(descriptor, &message, flags);
+    *address_size = message.msg_namelen;
+    return result;
+}
+
 int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
     const int result = test::pass(test::Call::recvmmsg, SYS_recvmmsg, descriptor, messages, count,
                                   flags, timeout);

@@ -56,7 +56,7 @@ std::string numbered(int begin, int end) {
 }
 
 struct Fixture {
-    Fixture() { test::settle(loop, 1); }  // No message comes before 'listening'.
+    Fixture() { test::teach_trains(loop, *socket, to); }
 
     Audit audit;
     core::Loop loop;

@@ -39,6 +39,17 @@ inline net::Address bind_loopback(net::Datagram& socket, net::Type type = net::T
     return local ? *local : net::Address{};
 }
 
+// A socket asks for trains in one piece when datagrams have come together: these two do.
+inline void teach_trains(core::Loop& loop, net::Datagram& socket, const net::Address& local) {
+    int heard = 0;
+    const net::ListenerId counting = socket.on_message([&] { heard++; });
+    const bool six = local.family == platform::Family::ipv6;
+    net::Datagram sender(loop, six ? net::Type::udp6 : net::Type::udp4);
+    for (const std::string_view word : {"first", "second"}) sender.send(word, local);
+    CHECK(run_until(loop, [&] { return heard == 2; }));
+    socket.off(counting);
+}
+
 // Keeps the datagrams it hears, and does not hold run().
 struct Receiver {
     explicit Receiver(core::Loop& owner, net::Type type = net::Type::udp4)

@@ -89,6 +89,8 @@ struct Conversation {
         receivers.push_back(std::make_unique<Receiver>(loop, std::move(options)));
         const bool mapped = route == Route::mapped || route == Route::connected_mapped;
         const net::Address& local = receivers.back()->address;
+        if (trains) teach_trains(loop, receivers.back()->socket, local);
+        receivers.back()->texts.clear();
         const net::Result<net::Address> seen =
             mapped ? net::parse_literal("::ffff:127.0.0.1", local.port)
                    : net::Result<net::Address>(local);

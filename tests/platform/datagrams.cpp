@@ -122,6 +122,32 @@ TEST_CASE("a datagram longer than the buffer is cut and marked") {
     CHECK(!inbox.incoming[0].truncated);
 }
 
+TEST_CASE("a bare read tells of one datagram what any other read does") {
+    const auto poller = open_poller();
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        const Owned receiver(*poller, loopback(family));
+        const Owned sender(*poller, loopback(family));
+        const Endpoint to = receiver.address();
+        for (const std::string_view text : {"", "x", "01234567", "0123456789"}) {
+            CHECK(!send_text(sender, text, &to));
+            Inbox inbox(1, 8);
+            Incoming& incoming = inbox.incoming[0];
+            incoming.bare = true;
+            incoming.info = nullptr;
+            incoming.truncated = text.size() <= 8;
+            incoming.segment_size = 7;
+            CHECK(receive_next(*poller, receiver, inbox));
+            CHECK(text_of(incoming) == text.substr(0, 8));
+            CHECK(incoming.truncated == (text.size() > 8));
+            CHECK(incoming.segment_size == 0);
+            CHECK(incoming.peer == sender.address());
+            const auto nothing = receive(receiver, inbox.incoming);
+            CHECK(nothing.error().code == Code::would_block);
+            CHECK(nothing.error().operation == Operation::receive);
+        }
+    }
+}
+
 TEST_CASE("a hundred datagrams leave in one call and arrive in order") {
     const auto poller = open_poller();
     for (const Family family : families) {
