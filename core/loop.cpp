@@ -245,7 +245,7 @@ void Loop::owe_late(Source& source) {
         return;
     }
     if (!owed_.push({&source, 1})) return owe(source);
-    std::rotate(owed_.begin() + place, owed_.end() - 1, owed_.end());
+    for (std::size_t i = owed_.size(); --i > place;) std::swap(owed_[i], owed_[i - 1]);
     owed_late_++;
 }
 
