@@ -42,9 +42,14 @@ std::uint32_t to_epoll(Interest interest) {
 }  // namespace
 
 struct Poller::State {
+    // A wake-up is written only for a thread that sleeps. A busy one looks here before it does,
+    // and of several one is enough.
+    enum class Thread : std::uint8_t { busy, asleep, called };
+
     int epoll = -1;
     int wake = -1;
-    std::atomic<bool> woken{false};
+    std::atomic<Thread> thread{Thread::busy};
+    Thread between_waits = Thread::busy;  // Asleep: somebody else polls the epoll meanwhile.
     epoll_event ready[batch_max];
     Event events[batch_max];
 
@@ -53,25 +58,30 @@ struct Poller::State {
         if (wake >= 0) ::close(wake);
     }
 
+    // The eventfd is edge-triggered: nobody has to read it.
     bool start() {
         epoll = epoll_create1(EPOLL_CLOEXEC);
         if (epoll < 0) return false;
         wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (wake < 0) return false;
         epoll_event event{};
-        event.events = EPOLLIN;
+        event.events = EPOLLIN | EPOLLET;
         event.data.u64 = wake_token;
         return epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) == 0;
     }
 
-    // Empties the eventfd first and lowers the flag second. Whoever raises the flag after that
-    // writes again, and the next wait() sees it. Whoever found it still raised did so before the
-    // exchange here, so what it posted is visible to whatever the caller looks at after wait().
-    // The other way round a write could be read away while its flag stayed up for ever.
-    void acknowledge_wake() {
-        std::uint64_t count;
-        (void)!::read(wake, &count, sizeof count);
-        woken.exchange(false);
+    // Whoever called before one of these exchanges is seen by it, and so is what he had posted;
+    // whoever calls after the first finds the thread asleep, and writes.
+    int sleep(int timeout) {
+        if (timeout != 0 && thread.exchange(Thread::asleep) == Thread::called) timeout = 0;
+        const int count = epoll_wait(epoll, ready, batch_max, timeout);
+        thread.exchange(between_waits);
+        return count;
+    }
+
+    void ring() {
+        const std::uint64_t one = 1;
+        (void)!::write(wake, &one, sizeof one);  // 2^64 of them would overflow.
     }
 };
 
@@ -114,15 +124,12 @@ void Poller::forget(Socket socket, Token) {
 
 Result<std::span<const Event>> Poller::wait(Instant deadline) {
     const int timeout = milliseconds_until(deadline, *this);
-    const int count = epoll_wait(state_->epoll, state_->ready, batch_max, timeout);
+    const int count = state_->sleep(timeout);
     if (count < 0 && errno != EINTR) return last_error(Operation::wait);
     std::size_t reported = 0;
     for (int i = 0; i < count; i++) {
         const epoll_event event = state_->ready[i];
-        if (event.data.u64 == wake_token) {
-            state_->acknowledge_wake();
-            continue;
-        }
+        if (event.data.u64 == wake_token) continue;
         const bool failed = event.events & (EPOLLERR | EPOLLHUP);
         state_->events[reported++] = {{static_cast<std::uint32_t>(event.data.u64)},
                                       failed || (event.events & EPOLLIN),
@@ -132,14 +139,20 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
 }
 
 void Poller::wake() {
-    if (state_->woken.exchange(true)) return;
+    using Thread = State::Thread;
+    if (state_->thread.exchange(Thread::called) != Thread::asleep) return;
     const int saved = errno;  // A signal handler must leave it as it was.
-    const std::uint64_t one = 1;
-    (void)!::write(state_->wake, &one, sizeof one);  // Cannot overflow: the flag lets one pass.
+    state_->ring();
     errno = saved;
 }
 
-Result<std::intptr_t> Poller::handle() const { return std::intptr_t{state_->epoll}; }
+// From now on the thread counts as asleep whenever it does not wait here.
+Result<std::intptr_t> Poller::handle() const {
+    using Thread = State::Thread;
+    state_->between_waits = Thread::asleep;
+    if (state_->thread.exchange(Thread::asleep) == Thread::called) state_->ring();
+    return std::intptr_t{state_->epoll};
+}
 
 }  // namespace platform
 

@@ -112,6 +112,22 @@ TEST_CASE("the handle is readable until what woke it has been dealt with") {
     CHECK(poll_handle(loop, 0));
 }
 
+TEST_CASE("what was posted before the handle was asked for makes it readable, between turns too") {
+    Loop loop;
+    int calls = 0;
+    CHECK_FALSE(loop.turn());
+    CHECK(loop.post([&] { calls++; }));
+    CHECK(poll_handle(loop, 0));
+    CHECK_FALSE(loop.turn());
+    CHECK(calls == 1);
+    CHECK(loop.post([&] { CHECK(loop.post([&] { calls++; })); }));
+    CHECK_FALSE(loop.turn());
+    CHECK(poll_handle(loop, 0));
+    CHECK_FALSE(loop.turn());
+    CHECK(calls == 2);
+    CHECK_FALSE(poll_handle(loop, 0));
+}
+
 TEST_CASE("a loop may watch another loop's handle") {
     Loop inner;
     Loop outer;
