@@ -28,6 +28,7 @@ PLOTS   = .github/bench
 LIBRARY = \
     core/growing.o \
     core/loop.o \
+    core/posts.o \
     core/signal.o \
     core/timers.o \
     core/watch.o \
@@ -93,6 +94,7 @@ TESTS = \
     tests/core/embedding.run \
     tests/core/loop.run \
     tests/core/loop_memory.run \
+    tests/core/posts.run \
     tests/core/signal.run \
     tests/core/stop.run \
     tests/core/timers.run \
@@ -243,6 +245,7 @@ HEADERS = \
     core/callback.h \
     core/growing.h \
     core/loop.h \
+    core/posts.h \
     core/signal.h \
     core/source.h \
     core/stop.h \

@@ -8,6 +8,8 @@
 #include <new>
 #include <utility>
 
+#include "core/posts.h"
+
 namespace core {
 
 namespace {
@@ -20,31 +22,27 @@ platform::Token make_token(std::size_t index, std::uint32_t generation) {
     return {generation << index_bits | static_cast<std::uint32_t>(index)};
 }
 
-}  // namespace
-
-struct Loop::Posted : platform::Job {
-    explicit Posted(Task callable) : task(std::move(callable)) {
-        run = [](Job& job) {
-            const std::unique_ptr<Posted> self(static_cast<Posted*>(&job));
-            if (self->task) self->task();
-        };
-        discard = [](Job& job) { delete static_cast<Posted*>(&job); };
-    }
-    Task task;
-};
-
-struct Loop::Interrupt : platform::Job {
+struct Interrupt : platform::Job {
     Interrupt() {
         run = [](Job& job) {
             Interrupt& self = static_cast<Interrupt&>(job);
             self.waiting = false;
-            Task due = std::move(self.task);  // It may ask for the next interrupt.
+            Loop::Task due = std::move(self.task);  // It may ask for the next interrupt.
             if (due) due();
         };
         discard = [](Job&) {};
     }
-    Task task;
+    Loop::Task task;
     bool waiting = false;
+};
+
+}  // namespace
+
+struct Loop::Inbox {
+    explicit Inbox(platform::Poller& poller) : posts(&mailbox), mailbox(poller) {}
+    Interrupt interrupt;  // These may lie in the mailbox, which goes first.
+    Posts posts;
+    platform::Mailbox mailbox;
 };
 
 Loop::Loop() : timers_(0) {
@@ -55,12 +53,8 @@ Loop::Loop() : timers_(0) {
     }
     poller_ = *std::move(poller);
     origin_ = now_ = poller_->now();
-    mailbox_.reset(new (std::nothrow) platform::Mailbox(*poller_));
-    interrupt_.reset(new (std::nothrow) Interrupt);
-    if (!mailbox_ || !interrupt_) {
-        open_error_ = {platform::Code::out_of_memory, platform::Operation::open};
-        mailbox_.reset();
-    }
+    inbox_.reset(new (std::nothrow) Inbox(*poller_));
+    if (!inbox_) open_error_ = {platform::Code::out_of_memory, platform::Operation::open};
 }
 
 // What dies with the loop may hold its sockets, and ask for more: they are buried when nothing of
@@ -68,7 +62,7 @@ Loop::Loop() : timers_(0) {
 Loop::~Loop() {
     turning_ = true;
     open_error_ = {platform::Code::canceled, platform::Operation::open};
-    if (interrupt_ && interrupt_->waiting) platform::release_interrupt(*interrupt_);
+    if (inbox_ && inbox_->interrupt.waiting) platform::release_interrupt(inbox_->interrupt);
     for (std::size_t i = 0; i < slots_.size(); i++) {
         if (Source* source = slots_[i].source) source->operations->orphan(*source);
     }
@@ -76,10 +70,6 @@ Loop::~Loop() {
     while (Service* service = services_) {
         services_ = service->next;
         service->destroy(*service);
-    }
-    while (platform::Job* job = posted_) {
-        posted_ = job->next;
-        job->discard(*job);
     }
 }
 
@@ -168,7 +158,7 @@ Result<std::intptr_t> Loop::poll_handle() const {
 void Loop::take_posted() {
     platform::Job** end = &posted_;
     while (*end) end = &(*end)->next;
-    *end = mailbox_->take();
+    *end = inbox_->mailbox.take();
 }
 
 void Loop::run_posted() {
@@ -444,18 +434,16 @@ bool Timer::active() const {
 }
 
 bool Loop::post(Task task) {
-    if (!mailbox_) return false;
-    Posted* posted = new (std::nothrow) Posted(std::move(task));
-    if (posted) mailbox_->post(*posted);
-    return posted;
+    return !open_error_ && inbox_->posts.post(std::move(task));
 }
 
 Error Loop::on_interrupt(Task task) {
     if (open_error_) return open_error_;
-    interrupt_->task = std::move(task);
-    if (interrupt_->waiting) return {};
-    const Error error = platform::catch_interrupt(*mailbox_, *interrupt_);
-    interrupt_->waiting = !error;
+    Interrupt& interrupt = inbox_->interrupt;
+    interrupt.task = std::move(task);
+    if (interrupt.waiting) return {};
+    const Error error = platform::catch_interrupt(inbox_->mailbox, interrupt);
+    interrupt.waiting = !error;
     return error;
 }
 

@@ -140,8 +140,7 @@ class Loop {
    private:
     friend class Timer;
     friend class Watch;
-    struct Posted;
-    struct Interrupt;
+    struct Inbox;
     struct Slot {
         Source* source;
         std::uint32_t generation;
@@ -176,8 +175,7 @@ class Loop {
     Instant now_;
     Instant origin_;
     Timers timers_;
-    std::unique_ptr<Interrupt> interrupt_;  // May lie in the mailbox, which goes first.
-    std::unique_ptr<platform::Mailbox> mailbox_;
+    std::unique_ptr<Inbox> inbox_;
     platform::Job* posted_ = nullptr;  // Taken from the mailbox, still to run.
     UnhandledError unhandled_error_;
     Service* services_ = nullptr;

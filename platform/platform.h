@@ -236,6 +236,27 @@ class Mailbox {
     std::atomic<Job*> newest_{nullptr};
 };
 
+// Around a few instructions that wait for nothing themselves. Not for signal handlers.
+class SpinLock {
+   public:
+    class Hold {
+       public:
+        explicit Hold(SpinLock& lock) : held_(lock.held_) {
+            if (held_.exchange(true, std::memory_order_acquire)) lock.contend();
+        }
+        ~Hold() { held_.store(false, std::memory_order_release); }
+        Hold(const Hold&) = delete;
+        Hold& operator=(const Hold&) = delete;
+
+       private:
+        std::atomic<bool>& held_;
+    };
+
+   private:
+    void contend();  // Until it is held.
+    std::atomic<bool> held_{false};
+};
+
 // Posts the job at the next SIGINT or SIGTERM (Ctrl-C), once; the system's own reaction is then
 // restored, so a second Ctrl-C ends a program that hangs. EBUSY when eight are waiting already.
 Error catch_interrupt(Mailbox&, Job&);

@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 #include <mutex>
 
@@ -37,6 +38,7 @@ void Mailbox::post(Job& job) {
 }
 
 Job* Mailbox::take() {
+    if (!newest_.load(std::memory_order_relaxed)) return nullptr;
     Job* newest = newest_.exchange(nullptr, std::memory_order_acquire);
     Job* oldest = nullptr;
     while (newest) {
@@ -46,6 +48,20 @@ Job* Mailbox::take() {
         newest = next;
     }
     return oldest;
+}
+
+// ---- SpinLock ------------------------------------------------------------------------------
+
+// Whoever holds it is about to let go, unless the system took its processor away: then it gets one
+// here, whatever its priority is, because sleeping is for all.
+void SpinLock::contend() {
+    constexpr int spins_max = 1000;
+    constexpr timespec nap{0, 50'000};
+    do {
+        for (int i = 0; held_.load(std::memory_order_relaxed); i++) {
+            if (i >= spins_max) nanosleep(&nap, nullptr);
+        }
+    } while (held_.exchange(true, std::memory_order_acquire));
 }
 
 // ---- Interrupts ----------------------------------------------------------------------------

@@ -100,6 +100,29 @@ TEST_CASE("[7] a post that throws is gone, those behind it run next, then what c
     CHECK(order == "12345");
 }
 
+TEST_CASE("[7] of a thousand posts many throw, and each is called once, in order") {
+    Loop loop;
+    int calls = 0;
+    int misplaced = 0;
+    int exceptions = 0;
+    for (int i = 0; i < 1000; i++) {
+        CHECK(loop.post([&, i] {
+            misplaced += i != calls++;
+            if (i % 63 == 0) throw i;
+        }));
+    }
+    for (int turns = 0; calls < 1000 && turns < 100; turns++) {
+        try {
+            if (loop.turn(Instant::never())) break;
+        } catch (int) {
+            exceptions++;
+        }
+    }
+    CHECK(calls == 1000);
+    CHECK(misplaced == 0);
+    CHECK(exceptions == 16);
+}
+
 TEST_CASE("[7] an exception before the posts does not cost them their wake-up") {
     std::string journal;
     Loop loop;

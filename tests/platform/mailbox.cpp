@@ -129,3 +129,56 @@ TEST_CASE("of a million letters from four threads none is lost, and each thread'
     }
     CHECK(finished == sender_count);
 }
+
+TEST_CASE("a wake-up that comes while the thread is busy ends its next wait, and only that") {
+    const auto poller = open_poller();
+    for (int round = 0; round < 3; round++) {
+        poller->wake();
+        poller->wake();
+        const Instant before = poller->now();
+        CHECK(must(poller->wait({before.nanoseconds + 5'000'000'000}), "wait").empty());
+        CHECK(poller->now().nanoseconds - before.nanoseconds < 2'000'000'000);
+        const Instant deadline = in_milliseconds(*poller, 5);
+        (void)must(poller->wait(deadline), "wait");
+        CHECK(poller->now() >= deadline);
+    }
+}
+
+TEST_CASE("a spin lock lets one in at a time, and waits for one that takes long") {
+    struct Counter : Job {
+        SpinLock* lock = nullptr;
+        int* count = nullptr;
+        Counter() {
+            run = [](Job& job) {
+                Counter& self = static_cast<Counter&>(job);
+                for (int i = 0; i < 100'000; i++) {
+                    const SpinLock::Hold hold(*self.lock);
+                    ++*self.count;
+                }
+            };
+            discard = [](Job&) {};
+        }
+    };
+    const auto poller = open_poller();
+    Workers workers(*poller, 4);
+    SpinLock lock;
+    int count = 0;
+    Counter counters[4];
+    {
+        const SpinLock::Hold hold(lock);
+        for (Counter& counter : counters) {
+            counter.lock = &lock;
+            counter.count = &count;
+            must(workers.submit(counter), "submit");
+        }
+        (void)must(poller->wait(in_milliseconds(*poller, 20)), "wait");
+        CHECK(count == 0);
+    }
+    const Instant end = in_milliseconds(*poller, 60'000);
+    for (int finished = 0; finished < 4 && poller->now() < end;) {
+        (void)must(poller->wait(end), "wait");
+        while (workers.finished()) finished++;
+    }
+    const SpinLock::Hold hold(lock);
+    CHECK(count == 400'000);
+}
