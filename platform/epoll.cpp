@@ -75,7 +75,7 @@ struct Poller::State {
     int sleep(int timeout) {
         if (timeout != 0 && thread.exchange(Thread::asleep) == Thread::called) timeout = 0;
         const int count = epoll_wait(epoll, ready, batch_max, timeout);
-        thread.exchange(between_waits);
+        if (thread.load(std::memory_order_relaxed) != between_waits) thread.exchange(between_waits);
         return count;
     }
 
