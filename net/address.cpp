@@ -107,19 +107,19 @@ void write_path(AddressText& text, const Address& address) {
 // Four decimal numbers without leading zeros, and nothing else.
 bool read_ipv4(std::string_view text, std::uint8_t* bytes) {
     for (int i = 0; i < 4; i++) {
-        const std::size_t end = i < 3 ? text.find('.') : text.size();
-        if (end == std::string_view::npos || end < 1 || end > 3) return false;
-        if (end > 1 && text[0] == '0') return false;
+        std::size_t digits = 0;
         unsigned value = 0;
-        for (char c : text.substr(0, end)) {
-            if (!is_digit(c)) return false;
-            value = value * 10 + static_cast<unsigned>(c - '0');
+        for (; digits < std::min<std::size_t>(text.size(), 4) && is_digit(text[digits]); digits++) {
+            value = value * 10 + static_cast<unsigned>(text[digits] - '0');
         }
-        if (value > 255) return false;
+        if (digits == 0 || value > 255 || (digits > 1 && text[0] == '0')) return false;
         bytes[i] = static_cast<std::uint8_t>(value);
-        text.remove_prefix(std::min(end + 1, text.size()));
+        text.remove_prefix(digits);
+        if (i == 3) break;
+        if (!text.starts_with('.')) return false;
+        text.remove_prefix(1);
     }
-    return true;
+    return text.empty();
 }
 
 bool read_group(std::string_view text, std::uint8_t* bytes) {
@@ -228,8 +228,10 @@ Host malformed(Error error) { return {HostKind::malformed, {}, error}; }
 
 Host parse(platform::Poller* poller, std::string_view text) {
     if (text.empty()) return {};
+    Address address = blank(Family::ipv4, 0);
+    if (read_ipv4(text, address.bytes.data())) return {HostKind::ipv4, address, {}};
     if (text.find(':') != std::string_view::npos) {
-        Address address = blank(Family::ipv6, 0);
+        address = blank(Family::ipv6, 0);
         const std::size_t percent = text.find('%');
         const bool literal = read_ipv6(text.substr(0, percent), address.bytes.data());
         if (!literal) return malformed({Code::invalid_argument});
@@ -239,8 +241,6 @@ Host parse(platform::Poller* poller, std::string_view text) {
         }
         return {HostKind::ipv6, address, {}};
     }
-    Address address = blank(Family::ipv4, 0);
-    if (read_ipv4(text, address.bytes.data())) return {HostKind::ipv4, address, {}};
     const bool zone = text.find('%') != std::string_view::npos;
     if (zone || ends_in_number(text)) return malformed({Code::invalid_argument});
     if (!is_possible_name(text)) return malformed({Code::lookup_not_found, Operation::lookup});
