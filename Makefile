@@ -265,6 +265,7 @@ HEADERS = \
     net/peer_table.h \
     net/request.h \
     net/resolver.h \
+    net/spares.h \
     net/text.h \
     net/throwing.h \
     net/volley.h \

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "core/growing.h"
+#include "net/spares.h"
 #include "platform/platform.h"
 
 namespace net {
@@ -29,6 +30,7 @@ constexpr std::size_t names_max = 256;      // In flight: with a thread, or wait
 constexpr std::size_t addresses_max = 16;   // A look-up's outcome: those that are wanted among
 constexpr std::size_t candidates_max = 64;  // the first that the system gives.
 constexpr std::size_t host_size_max = 253;  // parse_host lets through nothing longer.
+constexpr std::size_t usual_host_size = 48;
 
 const char service_key = 0;
 
@@ -91,12 +93,13 @@ class Questions {
 // What needs no thread: a literal, a refusal.
 struct Known : Question {
     Known(Lookups& owner, const Result<Address>& outcome) : Question(owner) {
-        discard = [](Job& job) { delete static_cast<Known*>(&job); };
+        discard = &Known::end;
         error = outcome.error();
         if (!outcome) return;
         address = *outcome;
         addresses = {&address, 1};
     }
+    static void end(Job&);
     Address address;
 };
 
@@ -139,10 +142,7 @@ void Query::resolve() {
 // One call of Resolver::lookup. The host follows it in memory, as the caller wrote it.
 struct Request : LookupWaiter {
     struct Free {
-        void operator()(Request* request) const {
-            request->~Request();
-            ::operator delete(request);
-        }
+        void operator()(Request*) const;
     };
     using Pointer = std::unique_ptr<Request, Free>;
 
@@ -159,14 +159,6 @@ struct Request : LookupWaiter {
     Request(Lookups& owner, Resolver::Callback&& answer, std::size_t host_size)
         : LookupWaiter(&answered), lookups(owner), callback(std::move(answer)), size(host_size) {}
 };
-
-Request::Pointer Request::make(Lookups& lookups, std::string_view host, Resolver::Callback call) {
-    void* const memory = ::operator new(sizeof(Request) + host.size(), std::nothrow);
-    if (!memory) return nullptr;
-    Pointer request(::new (memory) Request(lookups, std::move(call), host.size()));
-    std::copy(host.begin(), host.end(), reinterpret_cast<char*>(request.get() + 1));
-    return request;
-}
 
 // The requests by their Ids.
 class Requests {
@@ -221,6 +213,8 @@ struct Lookups : core::Service {
     void join(Question&, LookupWaiter&);
 
     core::Loop& loop;
+    Spares request_memory{sizeof(Request) + usual_host_size, names_max};
+    Spares known_memory{sizeof(Known), 4};
     Requests requests;
 
    private:
@@ -241,6 +235,7 @@ struct Lookups : core::Service {
     std::optional<platform::Workers> workers_;
     unsigned running_ = 0;  // Questions that the workers have.
     core::Growing<InFlight> in_flight_;
+    Query* latest_ = nullptr;  // Of those in flight: whoever asks again is spared the search.
     Questions queued_;   // Of those in flight: no thread for them yet.
     Questions answers_;  // With their outcome, to be told.
 };
@@ -256,6 +251,30 @@ Lookups::Lookups(core::Loop& owner)
     : Service{&service_key, [](Service& self) { delete static_cast<Lookups*>(&self); },
               [](Service& self) { static_cast<Lookups&>(self).work(); }},
       loop(owner) {}
+
+void Known::end(Job& job) {
+    Known& self = static_cast<Known&>(job);
+    Spares& memory = self.lookups->known_memory;
+    self.~Known();
+    memory.give(&self);
+}
+
+Request::Pointer Request::make(Lookups& lookups, std::string_view host, Resolver::Callback call) {
+    void* const memory = host.size() <= usual_host_size
+                             ? lookups.request_memory.take()
+                             : ::operator new(sizeof(Request) + host.size(), std::nothrow);
+    if (!memory) return nullptr;
+    Pointer request(::new (memory) Request(lookups, std::move(call), host.size()));
+    std::copy(host.begin(), host.end(), reinterpret_cast<char*>(request.get() + 1));
+    return request;
+}
+
+void Request::Free::operator()(Request* request) const {
+    const bool usual = request->size <= usual_host_size;
+    Spares& memory = request->lookups.request_memory;
+    request->~Request();
+    usual ? memory.give(request) : ::operator delete(request);
+}
 
 // The loop ends. Callbacks go last, because what they hold may look at anything when it dies.
 Lookups::~Lookups() {
@@ -295,6 +314,7 @@ std::uint32_t hash_of(std::string_view host, Family family) {  // FNV-1a
 Question* Lookups::ask(std::string_view host, Family family) {
     const auto failed = [](Code code) { return Error{code, Operation::lookup}; };
     if (const Error error = loop.open_error()) return tell(error);
+    if (latest_ && latest_->family == family && latest_->host() == host) return latest_;
     if (family == Family::local) return tell(failed(Code::lookup_family));
     const Host parsed = parse_host(loop.poller(), host);
     switch (parsed.kind) {
@@ -311,8 +331,9 @@ Question* Lookups::ask(std::string_view host, Family family) {
 }
 
 Question* Lookups::tell(const Result<Address>& outcome) {
-    Known* const known = new (std::nothrow) Known(*this, outcome);
-    if (!known) return nullptr;
+    void* const memory = known_memory.take();
+    if (!memory) return nullptr;
+    Known* const known = ::new (memory) Known(*this, outcome);
     answers_.push(*known);
     due = true;
     return known;
@@ -323,7 +344,7 @@ Question* Lookups::ask_system(std::string_view host, Family family) {
     for (const InFlight& each : in_flight_) {
         const bool same = each.hash == hash && each.query->family == family &&
                           same_host(each.query->host(), host);
-        if (same) return each.query;
+        if (same) return latest_ = each.query;
     }
     if (in_flight_.size() == names_max) {
         return tell(Error{Code::no_buffer_space, Operation::lookup});
@@ -332,7 +353,7 @@ Question* Lookups::ask_system(std::string_view host, Family family) {
     if (!query || !in_flight_.push({hash, query.get()})) return nullptr;
     query->queued = true;
     queued_.push(*query);
-    return query.release();
+    return latest_ = query.release();
 }
 
 void Lookups::join(Question& question, LookupWaiter& waiter) {
@@ -377,6 +398,7 @@ void Lookups::forget(Question& question) {
     std::size_t i = 0;
     while (in_flight_[i].query != &question) i++;
     in_flight_.erase(i);
+    if (latest_ == &question) latest_ = nullptr;
 }
 
 void Lookups::finish(Question& question) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <new>
 
+#include "net/resolver.h"
 #include "tests/net/receiver.h"
 #include "tests/net/wire.h"
 
@@ -285,6 +286,24 @@ TEST_CASE("timers cost a warm loop nothing either") {
     const unsigned long cost = cost_of([&] {
         complete = complete && tell_all(loop, fired, 10, [&] {
                        for (int i = 0; i < 10; i++) loop.after(0ms, [&] { fired++; });
+                   });
+    });
+    CHECK(complete);
+    CHECK(cost == 0);
+}
+
+TEST_CASE("posts and look-ups of literals cost a warm loop nothing") {
+    core::Loop loop;
+    net::Resolver resolver(loop);
+    int told = 0;
+    const auto look = [&](const net::Failure& failure) { told += !failure; };
+    bool complete = true;
+    const unsigned long cost = cost_of([&] {
+        complete = complete && tell_all(loop, told, 4, [&] {
+                       CHECK(loop.post([&] { told++; }));
+                       resolver.lookup("127.0.0.1", net::Family::ipv4, look);
+                       resolver.lookup("::1", net::Family::none, look);
+                       resolver.lookup("198.51.100.7", net::Family::none, look);
                    });
     });
     CHECK(complete);
