@@ -196,6 +196,7 @@ BENCH_CONTENDER = \
     tests/bench/main.o \
     tests/bench/meter.o \
     tests/bench/plain.o \
+    tests/bench/slow_names.o \
     tests/bench/ticker.o
 
 BENCH_ASIO = \
