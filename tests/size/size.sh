@@ -12,7 +12,7 @@ need g++ ar size nm xargs
 
 # What must not grow; the aim for the echo server is 45 KiB more than the same in system calls.
 archive_max=$((96 * 1024))
-echo_max=$((51 * 1024))
+echo_max=$((50 * 1024))
 small='-Os -ffunction-sections -fdata-sections -fno-exceptions -fno-rtti'
 small="$small -fno-asynchronous-unwind-tables"
 limit=300
