@@ -564,6 +564,7 @@ TEST_CASE("releasing an interrupt waits for the handler that is posting it") {
     CHECK(in_child([&] {
               Expectations all;
               const auto poller = open_poller();
+              all.expect(static_cast<bool>(poller->handle()));  // So that wake-ups are written.
               Mailbox mailbox(*poller);
               Errand job;
               all.expect(release_during_handler(mailbox, job, HoldUp::after_posting) == &job);
@@ -588,6 +589,7 @@ TEST_CASE("waking from a signal handler leaves errno alone, even if it fails") {
     CHECK(in_child([&] {
               Expectations all;
               const auto poller = open_poller();
+              all.expect(static_cast<bool>(poller->handle()));  // So that they are written.
               write_fault.fail(EAGAIN, 1);
               errno = 1234;
               poller->wake();
