@@ -14,6 +14,15 @@ LDLIBS   = -pthread
 AR       = ar
 RUN      =
 
+# The one place that names it. CMakeLists.txt reads this and PUBLIC from here.
+VERSION  = 0.1.0
+
+DESTDIR  =
+PREFIX   = /usr/local
+LIBDIR   = $(PREFIX)/lib
+MANDIR   = $(PREFIX)/share/man
+INSTALL  = install
+
 CHECKS = layers layers_test facts lists
 
 FUZZ_CXX     = clang++
@@ -325,6 +334,26 @@ HEADERS = \
     tools/volley/session.h \
     tools/volley/verbs.h
 
+# The headers that are installed: what users include, and what these include.
+PUBLIC = \
+    core/callback.h \
+    core/growing.h \
+    core/loop.h \
+    core/source.h \
+    core/stop.h \
+    core/timers.h \
+    net/address.h \
+    net/block_list.h \
+    net/datagram.h \
+    net/failure.h \
+    net/lookup.h \
+    net/payload.h \
+    net/resolver.h \
+    net/throwing.h \
+    platform/endpoint.h \
+    platform/error.h \
+    platform/platform.h
+
 FLAGS        = -std=c++20 -I. -isystem build/doctest/usr/include
 COMPILE      = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK         = $(CXX) $(CXXFLAGS) $(LDFLAGS)
@@ -364,6 +393,26 @@ bench: build/bench/ours build/bench/raw build/bench/driver
 bench-plots: build/bench/plots
 	build/bench/plots build/bench.tsv $(PLOTS)
 
+# One `include` above the folders, so that users write the names that are written here.
+install: default
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 755 volley $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL) -m 644 libvolley.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 tools/volley/volley.1 $(DESTDIR)$(MANDIR)/man1
+	sed -e '1d' -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' tools/install/volley.pc.in \
+	    >$(DESTDIR)$(LIBDIR)/pkgconfig/volley.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/volley.pc
+	for header in $(PUBLIC); do \
+	    folder=$(DESTDIR)$(PREFIX)/include/volley/$${header%/*}; \
+	    $(INSTALL) -d $$folder && $(INSTALL) -m 644 $$header $$folder || exit 1; \
+	done
+
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/include/volley
+	rm -f $(DESTDIR)$(PREFIX)/bin/volley $(DESTDIR)$(LIBDIR)/libvolley.a \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig/volley.pc $(DESTDIR)$(MANDIR)/man1/volley.1
+
 clean:
 	rm -rf build libvolley.a volley volley.exe
 	find core net platform tests tools \( -name '*.o' -o -name '*.exe' -o -name '*.example' \
@@ -380,6 +429,7 @@ help:
 	@echo 'make bench    measures us, our peers and the limit: ROWS="flood fanout" ROUNDS=$(ROUNDS)'
 	@echo '              SECONDS=$(SECONDS), each; into build/bench.tsv'
 	@echo 'make bench-plots  draws build/bench.tsv into PLOTS=$(PLOTS)'
+	@echo 'make install  into DESTDIR= PREFIX=$(PREFIX) LIBDIR= MANDIR=; make uninstall'
 	@echo 'make clean    removes all that make made'
 	@echo 'Variables: CXX CXXFLAGS CPPFLAGS LDFLAGS LDLIBS AR, and RUN, which runs a program:'
 	@echo 'make CXX=x86_64-w64-mingw32-g++ LDLIBS="-static -lws2_32" RUN=wine test'
@@ -454,4 +504,4 @@ $(PROGRAMS) $(ALL_TESTS:.run=.exe): tests/main.a libvolley.a
 $(EXAMPLES): libvolley.a
 $(FUZZERS): $(LIBRARY:.o=.cpp) $(HEADERS)
 
-.PHONY: default all demo programs test check fuzz bench bench-plots clean help
+.PHONY: default all demo programs test check fuzz bench bench-plots install uninstall clean help
