@@ -44,7 +44,10 @@ bool read_report(const ControlItem& item, Report& report) {
 Result<std::size_t> take_report(int descriptor, Report& report) {
     sockaddr_storage name;
     ControlBuffer<PosixControl, report_control_size> control;
+    iovec no_payload{};  // QEMU before 8.0 answers 0 to whoever has no part, and takes nothing.
     msghdr message{};
+    message.msg_iov = &no_payload;
+    message.msg_iovlen = 1;
     const ssize_t size = uninterrupted([&] {
         message.msg_name = &name;
         message.msg_namelen = sizeof name;
