@@ -1,8 +1,9 @@
-// Readiness on Linux: epoll for the sockets, an eventfd to be woken from other threads.
+// Readiness on Linux: epoll for the sockets, an eventfd (or a pipe) to be woken by others.
 // Level-triggered, so that a socket left half read is simply reported again. The catch: epoll_wait
 // counts in milliseconds, hence deadlines are rounded up.
 #if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -48,6 +49,7 @@ struct Poller::State {
 
     int epoll = -1;
     int wake = -1;
+    int waker = -1;  // Where to write: the eventfd itself, or the other end of a pipe.
     std::atomic<Thread> thread{Thread::busy};
     Thread between_waits = Thread::busy;  // Asleep: somebody else polls the epoll meanwhile.
     epoll_event ready[batch_max];
@@ -56,14 +58,24 @@ struct Poller::State {
     ~State() {
         if (epoll >= 0) ::close(epoll);
         if (wake >= 0) ::close(wake);
+        if (waker >= 0 && waker != wake) ::close(waker);
     }
 
-    // The eventfd is edge-triggered: nobody has to read it.
+    bool open_wake() {
+        wake = waker = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (wake >= 0) return true;
+        int ends[2];
+        if (errno != ENOSYS || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return false;
+        wake = ends[0];
+        waker = ends[1];
+        return true;
+    }
+
+    // Edge-triggered: nobody has to read the eventfd.
     bool start() {
         epoll = epoll_create1(EPOLL_CLOEXEC);
         if (epoll < 0) return false;
-        wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (wake < 0) return false;
+        if (!open_wake()) return false;
         epoll_event event{};
         event.events = EPOLLIN | EPOLLET;
         event.data.u64 = wake_token;
@@ -81,7 +93,14 @@ struct Poller::State {
 
     void ring() {
         const std::uint64_t one = 1;
-        (void)!::write(wake, &one, sizeof one);  // 2^64 of them would overflow.
+        (void)!::write(waker, &one, sizeof one);  // 2^64 of them would overflow.
+    }
+
+    // A pipe that is full would take no further one.
+    void empty_pipe() {
+        char bytes[512];
+        while (waker != wake && ::read(wake, bytes, sizeof bytes) == sizeof bytes) {
+        }
     }
 };
 
@@ -129,7 +148,10 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
     std::size_t reported = 0;
     for (int i = 0; i < count; i++) {
         const epoll_event event = state_->ready[i];
-        if (event.data.u64 == wake_token) continue;
+        if (event.data.u64 == wake_token) {
+            state_->empty_pipe();
+            continue;
+        }
         const bool failed = event.events & (EPOLLERR | EPOLLHUP);
         state_->events[reported++] = {{static_cast<std::uint32_t>(event.data.u64)},
                                       failed || (event.events & EPOLLIN),
