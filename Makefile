@@ -192,6 +192,7 @@ THROWING_TESTS = \
 # What the scripts in tests/ run: programs with a main() of their own.
 PROGRAMS = \
     tests/namespaces/probe.exe \
+    tests/odd/without.exe \
     tests/size/raw_echo.exe
 
 FUZZERS = \

@@ -158,7 +158,7 @@ TEST_CASE("adopting: anything else is of the wrong type, and stays the caller's"
         CHECK(::close(descriptor) == 0);
     }
     for (const std::intptr_t nothing : {std::intptr_t{-1}, std::intptr_t{others[0]},
-                                        std::intptr_t{1} << 32, std::intptr_t{INT32_MIN}}) {
+                                        std::intptr_t{INTPTR_MIN}, std::intptr_t{INT32_MIN}}) {
         CHECK(adopt(*poller, Socket{nothing}).error().code == Code::bad_descriptor);
     }
 }
