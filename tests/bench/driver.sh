@@ -28,7 +28,8 @@ for name in ours libuv asio raw; do
     [ $name != ours ] || offload=offload
     echo "$name $offload sh $work/$name.sh"
 done >"$work/programs"
-printf '# Rows.\nflood1_small pinned datagrams 5 0.4 # Odd is not listed.\n' >"$work/rows"
+row='flood1_small pinned datagrams 5 0.4'
+printf '# Rows.\n%s value<=300 allocs<=0.5 calls<=2 # Odd is not listed.\n' "$row" >"$work/rows"
 
 drive() {  # status, argument...
     drive_status=$1
@@ -47,7 +48,10 @@ expect run '^  libuv  *3000  *3000  *3000  *10\.00x  *-  *0$'
 expect run '^  asio  *left out: this machine cannot$'
 expect run '^  goal 5x libuv: 10\.00 met$'
 expect run '^  goal 0\.4 of raw: 0\.1000 missed$'
-expect run '^1 of 2 goals met$'
+expect run '^  goal at most 300 ns: 300\.0 met$'
+expect run '^  goal at most 0\.5 allocs/op: 0\.5000 met$'
+expect run '^  goal at most 2 calls/op: not counted$'
+expect run '^3 of 4 goals met$'
 deny run '^odd'
 ok 'a table with medians, ratios and goals'
 
@@ -59,6 +63,20 @@ ok 'the results as lines'
 run 0 build/bench/plots "$work/bench.tsv" "$work/plots"
 grep -q '3,000 ns  (10x)' "$work/plots/flood.svg" || fail 'the chart lacks a bar'
 ok 'a chart of them'
+
+echo "$row value<=299 allocs<=0.4" >"$work/rows"
+drive 1 flood
+expect run '^  goal at most 299 ns: 300\.0 missed$'
+expect run '^  goal at most 0\.4 allocs/op: 0\.5000 missed$'
+expect run '^1 of 4 goals met$'
+echo "$row value<=299" >"$work/rows"
+drive 0 flood
+expect run '^  goal at most 299 ns: 300\.0 missed$'
+echo "$row cals<=13" >"$work/rows"
+drive 1 flood
+expect run 'rows: cals<=13: no such limit$'
+echo "$row" >"$work/rows"
+ok 'limits: a value and system calls are goals, allocations a gate, a misspelt one is an error'
 
 contender libuv 'echo "a datagram was lost" >&2; exit 1'
 drive 1

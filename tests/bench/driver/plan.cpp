@@ -11,12 +11,14 @@ namespace bench {
 
 namespace {
 
+[[noreturn]] void refuse(const std::string& path, const std::string& why) {
+    std::fprintf(stderr, "%s: %s\n", path.c_str(), why.c_str());
+    std::exit(1);
+}
+
 std::vector<std::vector<std::string>> read_table(const std::string& path) {
     std::ifstream file(path);
-    if (!file) {
-        std::fprintf(stderr, "%s: cannot be read\n", path.c_str());
-        std::exit(1);
-    }
+    if (!file) refuse(path, "cannot be read");
     std::vector<std::vector<std::string>> table;
     for (std::string line; std::getline(file, line);) {
         std::istringstream words(line.substr(0, line.find('#')));
@@ -31,6 +33,19 @@ double goal(const std::string& word) {
     return word == "-" ? 0 : std::strtod(word.c_str(), nullptr);
 }
 
+RowPlan row_plan(const std::string& path, const std::vector<std::string>& line) {
+    RowPlan row{line.at(0), line.at(1) == "pinned", line.at(2) == "datagrams", goal(line.at(3)),
+                goal(line.at(4))};
+    for (std::size_t i = 5; i < line.size(); i++) {
+        const std::string& word = line[i];
+        const double limit = std::strtod(word.c_str() + word.find('=') + 1, nullptr);
+        if (word.starts_with("calls<=")) row.calls_goal = limit;
+        else if (word.starts_with("allocs<=")) row.allocations_goal = limit;
+        else if (word.starts_with("value<=")) row.value_goal = limit;
+        else refuse(path, word + ": no such limit");
+    }
+    return row;
+}
 
 }  // namespace
 
@@ -57,8 +72,7 @@ std::vector<RowPlan> plan_rows(const std::string& path, const std::vector<Progra
     std::vector<RowPlan> rows;
     std::set<std::string> known;
     for (const std::vector<std::string>& line : read_table(path)) {
-        rows.push_back({line.at(0), line.at(1) == "pinned", line.at(2) == "datagrams",
-                        goal(line.at(3)), goal(line.at(4))});
+        rows.push_back(row_plan(path, line));
         known.insert(line.at(0));
     }
     for (const Program& program : programs) {

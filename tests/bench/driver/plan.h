@@ -1,6 +1,7 @@
 // Who runs and what: the contenders that were built, and the rows in the order of the report.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,6 +24,9 @@ struct RowPlan {
     bool datagrams = false;  // With and without offload.
     double libuv_goal = 0;   // So many times better; 0: no goal.
     double raw_goal = 0;     // Such a share of the limit.
+    std::optional<double> calls_goal{};        // At most so many per operation,
+    std::optional<double> allocations_goal{};  // and so many of these, or the run has failed;
+    std::optional<double> value_goal{};        // at most this.
 };
 
 Command with_row(Command command, const std::string& row);

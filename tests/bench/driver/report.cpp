@@ -77,6 +77,7 @@ void Report::add(const RowPlan& row, const std::string& offload,
     if (const Result* raw = find(results, "raw")) {
         judge(" of raw", row.raw_goal, raw->beaten_by(*ours));
     }
+    judge_limits(row, *ours);
 }
 
 void Report::write_line(const RowPlan& row, const std::string& offload, const Result& result,
@@ -98,10 +99,32 @@ void Report::judge(const char* what, double wanted, double reached) {
                 met ? "met" : "missed");
 }
 
+// What can be counted is the same on every machine, so allocations are a gate and no mere goal.
+void Report::judge_limits(const RowPlan& row, const Result& ours) {
+    judge_limit(ours.unit, row.value_goal, ours.median());
+    judge_limit("calls/op", row.calls_goal, ours.calls);
+    if (!judge_limit("allocs/op", row.allocations_goal, ours.allocations)) failures_++;
+}
+
+bool Report::judge_limit(const std::string& what, std::optional<double> limit,
+                         std::optional<double> reached) {
+    if (!limit) return true;
+    std::printf("  goal at most %.4g %s: ", *limit, what.c_str());
+    if (!reached || *reached < 0) {
+        std::printf("not counted\n");
+        return true;
+    }
+    const bool met = *reached <= *limit;
+    goals_++;
+    goals_met_ += met;
+    std::printf("%s %s\n", number_or_dash(reached).c_str(), met ? "met" : "missed");
+    return met;
+}
+
 void Report::finish(const std::string& machine) const {
     std::fprintf(file_, "# %s\n", machine.c_str());
     std::printf("\n%d of %d goals met\n", goals_met_, goals_);
-    if (failures_ > 0) std::printf("%d contenders FAILED at a row\n", failures_);
+    if (failures_ > 0) std::printf("%d contenders FAILED at a row, or at a gate\n", failures_);
 }
 
 }  // namespace bench

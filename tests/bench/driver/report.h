@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ class Report {
     void write_line(const RowPlan& row, const std::string& offload, const Result& result,
                     const Result* ours);
     void judge(const char* what, double wanted, double reached);
+    void judge_limits(const RowPlan& row, const Result& ours);
+    // False: it is more.
+    bool judge_limit(const std::string& what, std::optional<double> limit,
+                     std::optional<double> reached);
 
     std::FILE* file_;
     int failures_ = 0;
