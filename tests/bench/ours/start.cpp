@@ -1,4 +1,8 @@
-// Row coldstart_cycle: the socket's close is asked for and told, as libuv's is.
+// Rows coldstart_*: the socket's close is asked for and told, as libuv's is.
+#ifdef __linux__
+
+#include <cstdint>
+
 #include "core/loop.h"
 #include "net/datagram.h"
 #include "tests/bench/starts.h"
@@ -15,6 +19,21 @@ void cycle() {
     if (loop.run() || !closed) bench::fail("a socket was not closed");
 }
 
-const bench::StartRow<cycle> row;
+void echo(bench::Client& client) {
+    core::Loop loop;
+    net::Datagram socket(loop, net::Type::udp4);
+    const auto bound = socket.bind_sync(0, "127.0.0.1");
+    if (!bound) bench::fail("a socket was not bound");
+    socket.on_message([&socket](const net::Message& message) {
+        socket.send(message.bytes, message.sender);
+        socket.close();
+    });
+    client.ask(static_cast<std::uint16_t>(bound->port));
+    if (loop.run()) bench::fail("the loop has failed");
+}
+
+const bench::StartRows<cycle, echo> rows;
 
 }  // namespace
+
+#endif
