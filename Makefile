@@ -202,6 +202,7 @@ FUZZERS = \
 # `make bench`: what all contenders are made of, each of them, and who runs them.
 BENCH_CONTENDER = \
     tests/bench/child.o \
+    tests/bench/footprint.o \
     tests/bench/heap.o \
     tests/bench/main.o \
     tests/bench/meter.o \
@@ -300,6 +301,7 @@ HEADERS = \
     tests/bench/driver/run.h \
     tests/bench/driver/trace.h \
     tests/bench/flood.h \
+    tests/bench/footprint.h \
     tests/bench/heap.h \
     tests/bench/libuv/sockets.h \
     tests/bench/lookups.h \

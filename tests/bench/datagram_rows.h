@@ -7,6 +7,7 @@
 #pragma once
 
 #include "tests/bench/flood.h"
+#include "tests/bench/footprint.h"
 #include "tests/bench/one_sided.h"
 #include "tests/bench/paced.h"
 #include "tests/bench/ping_pong.h"
@@ -26,6 +27,10 @@ struct DatagramRows {
     template <std::size_t senders, std::size_t receivers, std::size_t round>
     static Outcome receiving(const Settings& settings) {
         return Receiving<Sockets>(settings, senders, receivers, round).measure();
+    }
+    template <std::size_t count>
+    static Outcome footprint(const Settings& settings) {
+        return Footprint<Sockets>(settings, count).measure();
     }
     static Outcome ping_pong(const Settings& settings) {
         return PingPong<Sockets>(settings).measure();
@@ -56,6 +61,7 @@ struct DatagramRows {
     Row pingpong_2proc_p99{"pingpong_2proc_p99", "us", round_trips<99>};
     Row sparse_1k{"sparse_1k", "ns", receiving<1, 1000, 10>};
     Row sparse_10k{"sparse_10k", "ns", receiving<1, 10000, 100>};
+    Row sparse_bytes{"sparse_bytes", "B", footprint<10000>};
     Row cpu_at_rate_1{"cpu_at_rate_1", "ns", paced<1>};
     Row cpu_at_rate_8{"cpu_at_rate_8", "ns", paced<8>};
 };

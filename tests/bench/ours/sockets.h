@@ -1,6 +1,8 @@
 // Our sockets and our loop, as the rows of datagrams want them.
 #pragma once
 
+#include <cstddef>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -28,7 +30,6 @@ class OurSockets {
         const auto bound = place.is_local() ? socket.bind_sync(place.path())
                                             : socket.bind_sync(place.port(), "127.0.0.1");
         if (!bound) fail(net::text(bound.error()));
-        places_.push_back(place.is_local() ? place : loopback(bound->port));
         socket.on_messages([this, index](net::Messages messages) {
             for (const net::Message& message : messages) {
                 handler_.delivered(index, message.bytes, message.sender);
@@ -37,7 +38,16 @@ class OurSockets {
         return index;
     }
 
-    const Place& place(std::size_t index) const { return places_[index]; }
+    Place place(std::size_t index) const {
+        const net::Address address = *sockets_[index]->address();
+        if (address.family != net::Family::local) return loopback(address.port);
+        Place place;
+        sockaddr_un& local = reinterpret_cast<sockaddr_un&>(place.storage);
+        local.sun_family = AF_UNIX;
+        std::memcpy(local.sun_path, address.bytes.data(), address.size);
+        place.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size);
+        return place;
+    }
 
     Peer peer(const Place& place) const {
         return place.is_local() ? *net::parse_path(place.path())
@@ -69,7 +79,6 @@ class OurSockets {
     core::Loop loop_;
     core::Watch watch_;
     std::vector<std::unique_ptr<net::Datagram>> sockets_;
-    std::vector<Place> places_;
 };
 
 }  // namespace bench

@@ -36,7 +36,7 @@ const Sketch sketches[] = {
      {{"fanout_", "on"}, {"fanin", "on"}}},
     {"ping_pong", "There and back, 32 bytes: time of a round trip", true, {{"pingpong_", "on"}}},
     {"sockets", "Thousands of sockets, unix sockets: time for each datagram", false,
-     {{"sparse_", "on"}, {"unix_dgram", "on"}}},
+     {{"sparse_1", "on"}, {"unix_dgram", "on"}}},
     {"processor", "100,000 datagrams a second of 1200 bytes: processor time for each", false,
      {{"cpu_at_rate_", "on"}}},
     {"timers", "100,000 timers: time for each", true, {{"timers_100k", "-"}}},
