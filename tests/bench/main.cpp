@@ -1,6 +1,7 @@
 // A contender's main: `PROGRAM --list` names its rows; `PROGRAM ROW [--offload=off] [--standard]
 // [--seconds=S]` measures one of them once and prints "value unit operations allocations", with
 // tabs between. Status 77: this machine cannot have the row, and standard error says why.
+// `PROGRAM --echo` prints a port and echoes there until its input ends, for who cannot fork.
 // The catch: a lost datagram is a silence, so a watchdog turns that into a failure.
 #ifdef __linux__
 
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "tests/bench/plain.h"
 #include "tests/bench/row.h"
 
 namespace bench {
@@ -51,6 +53,14 @@ const Row& find_row(std::string_view name) {
     fail("no such row: " + std::string(name));
 }
 
+int echo_until_end() {
+    const Echo echo;
+    std::printf("%u\n", unsigned{echo.place().port()});
+    std::fflush(stdout);
+    while (std::getchar() != EOF) continue;
+    return 0;
+}
+
 Settings read_settings(int count, char** arguments) {
     constexpr std::string_view seconds = "--seconds=";
     Settings settings;
@@ -80,6 +90,7 @@ int main(int count, char** arguments) {
         bench::list_rows(bench::Row::first);
         return 0;
     }
+    if (name == "--echo") return bench::echo_until_end();
     if (name.empty()) bench::fail("usage: --list | ROW [--offload=off] [--standard] [--seconds=S]");
     const bench::Settings settings = bench::read_settings(count, arguments);
     const bench::Row& row = bench::find_row(name);
