@@ -31,7 +31,7 @@ FUZZ_SECONDS = 20
 
 ROWS    =
 ROUNDS  = 7
-SECONDS = 0.15
+SECONDS = 0.1
 PLOTS   = .github/bench
 
 LIBRARY = \

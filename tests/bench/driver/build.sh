@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the contenders whose libraries are installed, says which are left out, and lists all that
-# can run for the driver: contender, "offload" if it runs with and without, command. A contender may
+# can run for the driver: contender, when it runs (see enter), command. A contender may
 # have several programs: scripts beside its sources that take the same arguments are programs, too.
 # Usage: MAKE=make CXX=c++ CPPFLAGS= tests/bench/driver/build.sh LIST
 set -u
@@ -17,7 +17,9 @@ build() {  # contender
     $MAKE "build/bench/$1" || exit 1
 }
 
-enter() {  # contender, offload or -, command...
+# "offload": with and without, at rows of datagrams. "calls": not at rows whose system calls are not
+# counted, as a contender of that library differs from another in its calls alone.
+enter() {  # contender, offload or calls or -, command...
     echo "$*" >>"$list"
     for script in tests/bench/"$1"/*.sh; do
         [ ! -f "$script" ] || echo "$1 - sh $script" >>"$list"
@@ -32,7 +34,7 @@ enter ours offload build/bench/ours
 if has_header uv.h; then
     build libuv
     enter libuv - build/bench/libuv
-    enter libuv-default - build/bench/libuv --standard
+    enter libuv-default calls build/bench/libuv --standard
 else
     left_out libuv 'Debian: libuv1-dev'
 fi

@@ -2,6 +2,8 @@
 // alike), once more each under a tracer, and reports.
 // Usage: bench.exe [--rounds=N] [--seconds=S] [--programs=FILE] [--rows=FILE] [--output=FILE]
 //     [WORD...]: rows whose name contains a word.
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -18,7 +20,7 @@ namespace {
 
 struct Arguments {
     int rounds = 7;
-    std::string seconds = "0.15";
+    std::string seconds = "0.1";
     std::string programs = "build/bench.programs";
     std::string rows = "tests/bench/rows.txt";
     std::string output = "build/bench.tsv";
@@ -54,6 +56,7 @@ std::vector<Variant> variants_of(const RowPlan& row, const std::vector<Program>&
     std::vector<Variant> variants;
     for (const Program& program : programs) {
         if (program.rows.count(row.name) == 0) continue;
+        if (program.calls && row.quiet) continue;
         Variant variant{true, true, with_row(program.command, row.name), {}};
         variant.result.contender = program.contender;
         variant.command.push_back("--seconds=" + seconds);
@@ -91,7 +94,7 @@ void measure(const RowPlan& row, std::vector<Variant>& variants, int rounds) {
         }
     }
     for (Variant& variant : variants) {
-        if (!in_play(variant)) continue;
+        if (row.quiet || !in_play(variant)) continue;
         const Sample traced = run_traced(variant.command, row.pinned);
         if (traced.calls && traced.state == Sample::State::measured) {
             variant.result.calls = *traced.calls / traced.operations;
@@ -107,13 +110,28 @@ std::vector<Result> results_of(const std::vector<Variant>& variants, bool Varian
     return results;
 }
 
+// In seconds: each run warms up for a quarter of its time, and a process takes a while to begin.
+double estimate(const Arguments& arguments, const std::vector<RowPlan>& rows,
+                const std::vector<Program>& programs) {
+    const double asked = 1.25 * std::atof(arguments.seconds.c_str()) + 0.05;
+    double sum = 0;
+    for (const RowPlan& row : rows) {
+        const auto variants = variants_of(row, programs, arguments.seconds).size();
+        const int runs = arguments.rounds + (row.quiet ? 0 : 1);
+        sum += static_cast<double>(variants) * runs * std::max(asked, row.run_seconds);
+    }
+    return sum;
+}
+
 int drive(const Arguments& arguments) {
     const std::vector<Program> programs = read_programs(arguments.programs);
     const std::vector<RowPlan> rows = plan_rows(arguments.rows, programs, arguments.words);
     Report report(arguments.output);
     const std::string machine = describe_machine();
-    std::printf("%s\n%zu rows, %d rounds of %s s; 'to ours': how many times better ours is\n",
-                machine.c_str(), rows.size(), arguments.rounds, arguments.seconds.c_str());
+    std::printf("%s\n%zu rows, %d rounds of %s s, about %.1f minutes; 'to ours': how many times "
+                "better ours is\n", machine.c_str(), rows.size(), arguments.rounds,
+                arguments.seconds.c_str(), estimate(arguments, rows, programs) / 60);
+    const auto began = std::chrono::steady_clock::now();
     for (const RowPlan& row : rows) {
         std::vector<Variant> variants = variants_of(row, programs, arguments.seconds);
         measure(row, variants, arguments.rounds);
@@ -122,6 +140,8 @@ int drive(const Arguments& arguments) {
         std::fflush(stdout);
     }
     report.finish(machine);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    std::printf("%.1f minutes\n", took.count() / 60);
     return report.failed() ? 1 : 0;
 }
 

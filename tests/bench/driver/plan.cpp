@@ -34,14 +34,15 @@ double goal(const std::string& word) {
 }
 
 RowPlan row_plan(const std::string& path, const std::vector<std::string>& line) {
-    RowPlan row{line.at(0), line.at(1) == "pinned", line.at(2) == "datagrams", goal(line.at(3)),
-                goal(line.at(4))};
+    RowPlan row{line.at(0),          line.at(1) == "pinned", line.at(2) == "datagrams",
+                line.at(2) == "quiet", goal(line.at(3)),       goal(line.at(4))};
     for (std::size_t i = 5; i < line.size(); i++) {
         const std::string& word = line[i];
         const double limit = std::strtod(word.c_str() + word.find('=') + 1, nullptr);
         if (word.starts_with("calls<=")) row.calls_goal = limit;
         else if (word.starts_with("allocs<=")) row.allocations_goal = limit;
         else if (word.starts_with("value<=")) row.value_goal = limit;
+        else if (word.starts_with("run=")) row.run_seconds = limit;
         else refuse(path, word + ": no such limit");
     }
     return row;
@@ -59,7 +60,8 @@ Command with_row(Command command, const std::string& row) {
 std::vector<Program> read_programs(const std::string& path) {
     std::vector<Program> programs;
     for (const std::vector<std::string>& line : read_table(path)) {
-        Program program{line.at(0), line.at(1) == "offload", {line.begin() + 2, line.end()}, {}};
+        Program program{line.at(0), line.at(1) == "offload", line.at(1) == "calls",
+                        {line.begin() + 2, line.end()}, {}};
         std::istringstream names(output_of(with_row(program.command, "--list")));
         for (std::string name; names >> name;) program.rows.insert(name);
         programs.push_back(std::move(program));

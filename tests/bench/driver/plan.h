@@ -14,6 +14,7 @@ namespace bench {
 struct Program {
     std::string contender;
     bool offload = false;  // Runs with and without.
+    bool calls = false;    // Runs at no row whose system calls are not counted.
     Command command;
     std::set<std::string> rows;
 };
@@ -22,11 +23,13 @@ struct RowPlan {
     std::string name;
     bool pinned = false;
     bool datagrams = false;  // With and without offload.
+    bool quiet = false;      // Has no system calls to count.
     double libuv_goal = 0;   // So many times better; 0: no goal.
     double raw_goal = 0;     // Such a share of the limit.
     std::optional<double> calls_goal{};        // At most so many per operation,
     std::optional<double> allocations_goal{};  // and so many of these, or the run has failed;
     std::optional<double> value_goal{};        // at most this.
+    double run_seconds = 0;  // A run takes as long, however little is asked for; 0: it does not.
 };
 
 Command with_row(Command command, const std::string& row);
