@@ -58,6 +58,8 @@ class Comparison {
         std::size_t name;
     };
 
+    std::size_t any_name() { return static_cast<std::size_t>(random_() % model_.size()); }
+
     // Of all magnitudes alike, and often equal to another.
     std::int64_t distance() {
         const auto bits = static_cast<int>(random_() % static_cast<std::uint64_t>(scale_bits_));
@@ -67,7 +69,7 @@ class Comparison {
     }
 
     std::int64_t deadline() {
-        const Timer& other = model_[random_() % model_.size()];
+        const Timer& other = model_[any_name()];
         if (random_() % 4 == 0 && other.armed) return other.deadline;
         if (random_() % 16 == 0) return random_() % 2 ? never : now_ - now_ % 100;
         return now_ + distance();
@@ -80,7 +82,7 @@ class Comparison {
     }
 
     void start() {
-        const std::size_t name = random_() % model_.size();
+        const std::size_t name = any_name();
         Timer& timer = model_[name];
         if (!timer.cancelled) return;
         const std::int64_t period = random_() % 3 ? 0 : distance();
@@ -94,14 +96,14 @@ class Comparison {
     }
 
     void restart() {
-        Timer& timer = model_[random_() % model_.size()];
+        Timer& timer = model_[any_name()];
         const std::int64_t next = deadline();
         right_ = right_ && timers_.restart(timer.id, next) == !timer.cancelled;
         if (!timer.cancelled) arm(timer, next);
     }
 
     void cancel() {
-        Timer& timer = model_[random_() % model_.size()];
+        Timer& timer = model_[any_name()];
         right_ = right_ && timers_.active(timer.id) == timer.armed;
         right_ = right_ && timers_.cancel(timer.id) == timer.armed;
         if (!timer.armed) return;
@@ -111,7 +113,7 @@ class Comparison {
     }
 
     void reference() {
-        Timer& timer = model_[random_() % model_.size()];
+        Timer& timer = model_[any_name()];
         timer.referenced = random_() % 2;
         right_ = right_ && timers_.set_referenced(timer.id, timer.referenced) == !timer.cancelled;
     }
