@@ -121,7 +121,9 @@ struct [[nodiscard]] Error {
 };
 
 // A Result is asked for what it has. One for all types, as each assert brings its text along.
-inline void expect(bool met) { assert(met && "the other one of a value and an error"); }
+inline void expect([[maybe_unused]] bool met) {
+    assert(met && "the other one of a value and an error");
+}
 
 // A value, or the reason why there is none.
 template <class T>
