@@ -218,7 +218,7 @@ Error prepare(Socket socket, const Outgoing& outgoing, iovec* parts, Departure& 
         parts[i] = {const_cast<std::byte*>(part.data()), part.size()};
     }
     message.msg_iov = parts;
-    message.msg_iovlen = outgoing.parts.size();
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(outgoing.parts.size());
     if (outgoing.segment_size == 0 && !outgoing.info) return {};
     PosixControlWriter writer(message, departure.control.bytes);
     if (outgoing.segment_size != 0) {

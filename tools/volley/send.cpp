@@ -109,7 +109,7 @@ class Sender {
         const std::size_t texts = arguments_.rest.size() - 1;
         while (!done_ && ready()) {
             if (texts > 0) {
-                send_text(arguments_.rest[1 + next_ % texts]);
+                send_text(arguments_.rest[1 + static_cast<std::size_t>(next_ % texts)]);
                 if (++next_ == repeats_ * texts) finish();
             } else if (!watched_) {
                 std::string line;
