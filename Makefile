@@ -68,10 +68,15 @@ LIBRARY = \
     platform/linux_packets.o \
     platform/linux_segmentation.o \
     platform/local_path.o \
+    platform/poll.o \
+    platform/posix_absent.o \
     platform/posix_address.o \
+    platform/posix_datagrams.o \
     platform/posix_error.o \
     platform/posix_mailbox.o \
     platform/posix_membership.o \
+    platform/posix_message.o \
+    platform/posix_packet_info.o \
     platform/posix_resolve.o \
     platform/posix_sockets.o \
     platform/posix_workers.o
@@ -112,6 +117,7 @@ TESTS = \
     tests/net/address.run \
     tests/net/address_differential.run \
     tests/net/adopt.run \
+    tests/net/adopt_linux.run \
     tests/net/allocations.run \
     tests/net/arrivals.run \
     tests/net/bind.run \
@@ -165,12 +171,14 @@ TESTS = \
     tests/platform/interrupts.run \
     tests/platform/linux_errors.run \
     tests/platform/linux_fallbacks.run \
+    tests/platform/linux_names.run \
     tests/platform/linux_packets.run \
     tests/platform/linux_segmentation.run \
     tests/platform/local_path.run \
     tests/platform/mailbox.run \
     tests/platform/membership.run \
     tests/platform/options.run \
+    tests/platform/packet_info.run \
     tests/platform/poller.run \
     tests/platform/processes.run \
     tests/platform/workers.run
@@ -286,10 +294,13 @@ HEADERS = \
     platform/error.h \
     platform/platform.h \
     platform/posix_address.h \
+    platform/posix_clock.h \
     platform/posix_control.h \
     platform/posix_error.h \
+    platform/posix_message.h \
     platform/posix_options.h \
     platform/posix_sockets.h \
+    platform/posix_wake.h \
     tests/bench/asio/sockets.h \
     tests/bench/child.h \
     tests/bench/content.h \

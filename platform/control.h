@@ -10,7 +10,7 @@
 
 namespace platform {
 
-// A Layout has: Header, with cmsg_len, cmsg_level and cmsg_type; static constexpr length(payload)
+// A Layout has: Header, with cmsg_len, cmsg_level and cmsg_type; static length(payload)
 // and space(payload), the header included, the latter padded to the next header; and
 // attach(message, bytes, size), which hands a buffer to the system's message.
 

@@ -6,13 +6,11 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <climits>
 #include <new>
 
-#include "platform/platform.h"
+#include "platform/posix_clock.h"
 #include "platform/posix_error.h"
 #include "platform/posix_sockets.h"
 
@@ -22,19 +20,6 @@ namespace {
 
 constexpr int batch_max = 64;  // What is ready beyond it is reported by the next wait.
 constexpr std::uint64_t wake_token = UINT64_MAX;  // Wider than any Token.
-
-// Rounds up: waking a millisecond early would only make the loop spin.
-int milliseconds_until(Instant deadline, const Poller& clock) {
-    if (deadline == Instant::never()) return -1;
-    if (deadline <= Instant{}) return 0;
-    const Instant now = clock.now();
-    if (deadline <= now) return 0;
-    // Unsigned, because a deadline far in the past of the clock's origin must not overflow.
-    const std::uint64_t left = static_cast<std::uint64_t>(deadline.nanoseconds) -
-                               static_cast<std::uint64_t>(now.nanoseconds);
-    const std::uint64_t milliseconds = left / 1'000'000 + (left % 1'000'000 != 0 ? 1 : 0);
-    return milliseconds > INT_MAX ? INT_MAX : static_cast<int>(milliseconds);
-}
 
 std::uint32_t to_epoll(Interest interest) {
     return (interest.readable ? EPOLLIN : 0u) | (interest.writable ? EPOLLOUT : 0u);
@@ -118,11 +103,7 @@ Poller::Poller(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Poller::~Poller() = default;
 
-Instant Poller::now() const {
-    timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return {static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec};
-}
+Instant Poller::now() const { return monotonic_now(); }
 
 Error Poller::watch(Socket socket, Token token, Interest interest) {
     const int descriptor = descriptor_of(socket);

@@ -2,7 +2,7 @@
 // Packet information is linux_packets.cpp's.
 // Everything lies on the stack, at most 16 KiB at a time, so nothing is allocated per datagram.
 // The catch: a batch call may be missing (old kernels, seccomp); then each datagram goes alone.
-#ifdef __linux__
+#if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
 #include <netinet/udp.h>
 #include <sys/uio.h>
@@ -28,11 +28,11 @@ constexpr std::size_t batch_max = 32;
 // What set_system_option() can switch on. A dual-stack socket gets some of them twice, once for
 // each stack, but never both kinds of packet information.
 constexpr std::size_t received_control_size =
-    PosixControl::space(sizeof(timespec)) + PosixControl::space(sizeof(int)) +  // UDP_GRO
-    PosixControl::space(sizeof(in6_pktinfo)) + 4 * PosixControl::space(sizeof(int));
+    PosixControl::room(sizeof(timespec)) + PosixControl::room(sizeof(int)) +  // UDP_GRO
+    PosixControl::room(sizeof(in6_pktinfo)) + 4 * PosixControl::room(sizeof(int));
 constexpr std::size_t sent_control_size =
-    PosixControl::space(sizeof(in6_pktinfo)) + 2 * PosixControl::space(sizeof(int)) +
-    PosixControl::space(sizeof(std::uint16_t));
+    PosixControl::room(sizeof(in6_pktinfo)) + 2 * PosixControl::room(sizeof(int)) +
+    PosixControl::room(sizeof(std::uint16_t));
 
 // Whether the kernel has the call; found out by using it, once per process.
 std::atomic<bool> recvmmsg_missing{false};
@@ -226,10 +226,8 @@ Error prepare(Socket socket, const Outgoing& outgoing, iovec* parts, Departure& 
         writer.put(IPPROTO_UDP, UDP_SEGMENT, outgoing.segment_size);
     }
     const PacketInfo* const info = outgoing.info;
-    if (info && !info->codec->put(writer, *info, destination_of(socket, outgoing))) {
-        return to_error(EINVAL, Operation::send);
-    }
-    return {};
+    if (!info) return {};
+    return info->codec->put(writer, *info, destination_of(socket, outgoing));
 }
 
 Error send_prepared(Socket socket, const Outgoing& outgoing, iovec* parts) {

@@ -1,7 +1,7 @@
 // What ICMP said of datagrams that left earlier, on Linux: the error queue of IP_RECVERR.
 // The catch: with too little room for control messages the kernel hands out our own payload, and
 // nothing tells that it came from here.
-#ifdef __linux__
+#if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
 #include <time.h>
 

@@ -1,5 +1,5 @@
 // The options that are Linux's own: trains on arrival, packet information, the error queue.
-#ifdef __linux__
+#if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
 #include <netinet/in.h>
 #include <netinet/udp.h>

@@ -1,12 +1,13 @@
 // What travels beside the payload, on Linux: control messages to a PacketInfo, and back.
 // Apart from the rest, and known to it by pointer: few programs want to know.
-#ifdef __linux__
+#if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
 #include <netinet/in.h>
 #include <time.h>
 
 #include "platform/posix_address.h"
 #include "platform/posix_control.h"
+#include "platform/posix_error.h"
 
 namespace platform {
 
@@ -65,14 +66,14 @@ in_addr to_ipv4(const Endpoint& endpoint) {
     return address;
 }
 
-// False when the source is of another family than the destination.
-bool put(PosixControlWriter& writer, const PacketInfo& info, const Endpoint& destination) {
+Error put(PosixControlWriter& writer, const PacketInfo& info, const Endpoint& destination) {
+    const Error mismatch = to_error(EINVAL, Operation::send);
     const bool chosen = info.local.family != Family::none || info.interface_index != 0;
     const bool chosen_ipv4 = info.local.family == Family::ipv4 || is_mapped(info.local);
     const int hop_limit = info.hop_limit;
     const int traffic_class = info.traffic_class;
     if (destination.family == Family::ipv4 || is_mapped(destination)) {
-        if (info.local.family != Family::none && !chosen_ipv4) return false;
+        if (info.local.family != Family::none && !chosen_ipv4) return mismatch;
         if (chosen) {
             in_pktinfo packet{};
             packet.ipi_ifindex = static_cast<int>(info.interface_index);
@@ -82,7 +83,7 @@ bool put(PosixControlWriter& writer, const PacketInfo& info, const Endpoint& des
         if (hop_limit >= 0) writer.put(IPPROTO_IP, IP_TTL, hop_limit);
         if (traffic_class >= 0) writer.put(IPPROTO_IP, IP_TOS, traffic_class);
     } else if (destination.family == Family::ipv6) {
-        if (chosen_ipv4 || info.local.family == Family::local) return false;
+        if (chosen_ipv4 || info.local.family == Family::local) return mismatch;
         if (chosen) {
             in6_pktinfo packet{};
             packet.ipi6_ifindex = info.interface_index;
@@ -94,7 +95,7 @@ bool put(PosixControlWriter& writer, const PacketInfo& info, const Endpoint& des
         if (hop_limit >= 0) writer.put(IPPROTO_IPV6, IPV6_HOPLIMIT, hop_limit);
         if (traffic_class >= 0) writer.put(IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
     }
-    return true;
+    return {};
 }
 
 }  // namespace

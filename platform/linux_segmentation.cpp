@@ -2,7 +2,7 @@
 // Found out once per process by doing it on loopback, because asking is not enough: kernels before
 // 4.18 ignore the control message and send one big datagram, some sandboxes take the option and do
 // nothing, and the limit of 64 datagrams became 128 in updates of many versions.
-#ifdef __linux__
+#if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
 #include <netinet/udp.h>
 #include <poll.h>
@@ -63,7 +63,7 @@ class Mirror {
     // Sends so many bytes as datagrams of one byte each; whether the first arrives as one.
     bool cuts(std::size_t count) {
         std::byte bytes[segments_ever]{};
-        ControlBuffer<PosixControl, PosixControl::space(sizeof(std::uint16_t))> control;
+        ControlBuffer<PosixControl, PosixControl::room(sizeof(std::uint16_t))> control;
         iovec part{bytes, count};
         msghdr message{};
         message.msg_iov = &part;

@@ -16,6 +16,7 @@ socklen_t to_sockaddr(const Endpoint& endpoint, sockaddr_storage& storage) {
             address->sin_family = AF_INET;
             address->sin_port = htons(endpoint.port);
             std::memcpy(&address->sin_addr, endpoint.bytes.data(), sizeof address->sin_addr);
+            set_length(storage, sizeof *address);
             return sizeof *address;
         }
         case Family::ipv6: {
@@ -24,6 +25,7 @@ socklen_t to_sockaddr(const Endpoint& endpoint, sockaddr_storage& storage) {
             address->sin6_port = htons(endpoint.port);
             address->sin6_scope_id = endpoint.scope;
             std::memcpy(&address->sin6_addr, endpoint.bytes.data(), sizeof address->sin6_addr);
+            set_length(storage, sizeof *address);
             return sizeof *address;
         }
         case Family::local: {
@@ -44,7 +46,7 @@ namespace {
 std::size_t path_size(const char* path, std::size_t reported) {
     const std::size_t limit = std::min(reported, path_max);
     if (limit == 0) return 0;
-    return path[0] == 0 ? limit : strnlen(path, limit);
+    return path[0] == 0 && abstract_names ? limit : strnlen(path, limit);
 }
 
 }  // namespace

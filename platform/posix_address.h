@@ -12,6 +12,7 @@
 #include <cstddef>
 
 #include "platform/endpoint.h"
+#include "platform/posix_options.h"
 
 namespace platform {
 

@@ -14,8 +14,13 @@ namespace platform {
 
 struct PosixControl {
     using Header = cmsghdr;
-    static constexpr std::size_t length(std::size_t payload) { return CMSG_LEN(payload); }
-    static constexpr std::size_t space(std::size_t payload) { return CMSG_SPACE(payload); }
+    static std::size_t length(std::size_t payload) { return CMSG_LEN(payload); }
+    static std::size_t space(std::size_t payload) { return CMSG_SPACE(payload); }
+    // What space() never exceeds, for the compiler: NetBSD knows its alignment at run time only.
+    static constexpr std::size_t room(std::size_t payload) {
+        return rounded(sizeof(cmsghdr)) + rounded(payload);
+    }
+    static constexpr std::size_t rounded(std::size_t size) { return (size + 15) / 16 * 16; }
     static void attach(msghdr& message, std::byte* bytes, std::size_t size) {
         message.msg_control = bytes;
         message.msg_controllen = static_cast<decltype(message.msg_controllen)>(size);
@@ -29,8 +34,8 @@ using PosixControlReader = ControlReader<PosixControl>;
 struct PacketCodec {
     void (*clear)(PacketInfo&);
     void (*read)(const ControlItem&, PacketInfo&);
-    // False when the source is of another family than the destination.
-    bool (*put)(PosixControlWriter&, const PacketInfo&, const Endpoint& destination);
+    // EINVAL: the source is of another family than the destination. ENOTSUP: not on this system.
+    Error (*put)(PosixControlWriter&, const PacketInfo&, const Endpoint& destination);
 };
 
 inline PosixControlReader received_control(const msghdr& message) {

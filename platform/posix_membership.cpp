@@ -19,12 +19,6 @@ namespace platform {
 
 namespace {
 
-template <class Value>
-Error set_value(int descriptor, int level, int option, const Value& value, Operation operation) {
-    if (setsockopt(descriptor, level, option, &value, sizeof value) == 0) return {};
-    return last_error(operation);
-}
-
 bool is_multicast(const Endpoint& group) {
     if (group.family == Family::ipv4) return (group.bytes[0] & 0xf0) == 0xe0;
     return group.family == Family::ipv6 && group.bytes[0] == 0xff;
@@ -84,21 +78,14 @@ struct Change {
 
     // On the interface with this index; 0 for the system's choice.
     Error apply(std::uint32_t index) const {
-        const int level = membership.group.family == Family::ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
-        if (!has_source()) {
-            group_req request{};
-            request.gr_interface = index;
-            to_sockaddr(membership.group, request.gr_group);
-            const int option = joins ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
-            return set_value(descriptor, level, option, request, operation());
-        }
-        if (hears_all_sources(index)) return refuse(joins ? EINVAL : EADDRNOTAVAIL);
-        group_source_req request{};
-        request.gsr_interface = index;
-        to_sockaddr(membership.group, request.gsr_group);
-        to_sockaddr(membership.source, request.gsr_source);
-        const int option = joins ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP;
-        return set_value(descriptor, level, option, request, operation());
+        sockaddr_storage group{};
+        sockaddr_storage source{};
+        to_sockaddr(membership.group, group);
+        to_sockaddr(membership.source, source);
+        if (has_source() && hears_all_sources(index)) return refuse(joins ? EINVAL : EADDRNOTAVAIL);
+        const sockaddr_storage* const of = has_source() ? &source : nullptr;
+        if (change_group(descriptor, joins, index, group, of) == 0) return {};
+        return last_error(operation());
     }
 
     // Whether the group is joined as a whole. On the system's choice: anywhere.
@@ -167,22 +154,23 @@ Error set_multicast_interface(Socket socket, const Endpoint& interface) {
     const bool foreign = interface.scope == 0 && interface.family != Family::none &&
                          interface.family != family;
     if (foreign) return to_error(EPROTONOSUPPORT, operation);
-    ip_mreqn choice{};
-    choice.imr_ifindex = static_cast<int>(interface.scope);
-    if (interface.scope == 0 && interface.family == Family::ipv4) {
-        std::memcpy(&choice.imr_address, interface.bytes.data(), sizeof choice.imr_address);
+    in_addr address{};
+    if (interface.family == Family::ipv4) {
+        std::memcpy(&address, interface.bytes.data(), sizeof address);
     }
     if (family == Family::ipv4) {
-        return set_value(descriptor, IPPROTO_IP, IP_MULTICAST_IF, choice, operation);
+        const bool done = choose_interface(descriptor, interface.scope, address) == 0;
+        return done ? Error{} : last_error(operation);
     }
     if (interface.scope == 0 && !is_open_choice(interface)) {
         return to_error(EADDRNOTAVAIL, operation);
     }
     const int index = static_cast<int>(interface.scope);
-    const Error error = set_value(descriptor, IPPROTO_IPV6, IPV6_MULTICAST_IF, index, operation);
+    const Error error = set_integer(descriptor, IPPROTO_IPV6, IPV6_MULTICAST_IF, index);
+    if (error) return error.during(operation);
     // The IPv4 side of a dual-stack socket follows, where there is one.
-    if (!error) (void)set_value(descriptor, IPPROTO_IP, IP_MULTICAST_IF, choice, operation);
-    return error;
+    (void)choose_interface(descriptor, interface.scope, address);
+    return {};
 }
 
 }  // namespace platform

@@ -2,11 +2,15 @@
 // with conditions inside a file. For platform/ only.
 #pragma once
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 
 namespace platform {
@@ -67,6 +71,139 @@ inline constexpr int wrong_family_number = EAI_ADDRFAMILY;
 #else
 inline constexpr int wrong_family_number = EAI_FAMILY;
 #endif
+
+// What a datagram was sent to, and came in by: by one message, or by two of the BSDs. -1: not here.
+#if defined(IP_RECVPKTINFO)
+inline constexpr int receive_packet_option = IP_RECVPKTINFO;
+#elif defined(IP_PKTINFO)
+inline constexpr int receive_packet_option = IP_PKTINFO;
+#else
+inline constexpr int receive_packet_option = -1;
+#endif
+
+#ifdef IP_PKTINFO
+inline constexpr int packet_item = IP_PKTINFO;
+using Ipv4Packet = in_pktinfo;
+#else
+inline constexpr int packet_item = -1;
+struct Ipv4Packet {
+    unsigned ipi_ifindex;
+    in_addr ipi_spec_dst;
+    in_addr ipi_addr;
+};
+#endif
+
+#if defined(IP_RECVDSTADDR) && !defined(IP_PKTINFO)
+inline constexpr int destination_item = IP_RECVDSTADDR;
+inline constexpr int interface_item = IP_RECVIF;
+#else
+inline constexpr int destination_item = -1;
+inline constexpr int interface_item = -1;
+#endif
+
+#if defined(IP_SENDSRCADDR) && !defined(IP_PKTINFO)
+inline constexpr int source_item = IP_SENDSRCADDR;
+#else
+inline constexpr int source_item = -1;
+#endif
+
+// The BSDs hand back what was asked for by the option's name, Linux by the header field's.
+#ifdef IP_RECVTTL
+inline constexpr int receive_hop_limit_option = IP_RECVTTL;
+#else
+inline constexpr int receive_hop_limit_option = -1;
+#endif
+
+#ifdef IP_RECVTOS
+inline constexpr int receive_class_option = IP_RECVTOS;
+#else
+inline constexpr int receive_class_option = -1;
+#endif
+
+// Both ends of a pipe, non-blocking, and closed in programs that are executed.
+inline int open_pipe(int (&ends)[2]) {
+#ifdef __APPLE__
+    if (::pipe(ends) < 0) return -1;
+    for (const int end : ends) {
+        if (fcntl(end, F_SETFD, FD_CLOEXEC) < 0 || fcntl(end, F_SETFL, O_NONBLOCK) < 0) return -1;
+    }
+    return 0;
+#else
+    return ::pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+#endif
+}
+
+// The length that the BSDs keep in an address itself. System calls set it, but not in the addresses
+// inside of socket options.
+inline void set_length(sockaddr_storage& address, socklen_t size) {
+#ifdef SIN6_LEN
+    address.ss_len = static_cast<decltype(address.ss_len)>(size);
+#else
+    (void)address, (void)size;
+#endif
+}
+
+// Whether a path that starts with NUL is a name. Elsewhere it is how no name at all is told.
+#ifdef __linux__
+inline constexpr bool abstract_names = true;
+#else
+inline constexpr bool abstract_names = false;
+#endif
+
+// Joins or leaves a group, of all sources or of one, on the interface with this index; 0: on the
+// system's choice. By RFC 3678 where that is known; NetBSD and OpenBSD know no sources.
+#ifdef MCAST_JOIN_GROUP
+inline int change_group(int descriptor, bool joins, std::uint32_t index,
+                        const sockaddr_storage& group, const sockaddr_storage* source) {
+    const int level = group.ss_family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+    if (source) {
+        group_source_req request{};
+        request.gsr_interface = index;
+        request.gsr_group = group;
+        request.gsr_source = *source;
+        const int option = joins ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP;
+        return setsockopt(descriptor, level, option, &request, sizeof request);
+    }
+    group_req request{};
+    request.gr_interface = index;
+    request.gr_group = group;
+    const int option = joins ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
+    return setsockopt(descriptor, level, option, &request, sizeof request);
+}
+#else
+inline int change_group(int descriptor, bool joins, std::uint32_t index,
+                        const sockaddr_storage& group, const sockaddr_storage* source) {
+    if (source) {
+        errno = ENOTSUP;
+        return -1;
+    }
+    if (group.ss_family == AF_INET6) {
+        ipv6_mreq request{};
+        request.ipv6mr_interface = index;
+        request.ipv6mr_multiaddr = reinterpret_cast<const sockaddr_in6&>(group).sin6_addr;
+        const int option = joins ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP;
+        return setsockopt(descriptor, IPPROTO_IPV6, option, &request, sizeof request);
+    }
+    ip_mreq request{};
+    request.imr_multiaddr = reinterpret_cast<const sockaddr_in&>(group).sin_addr;
+    request.imr_interface.s_addr = htonl(index);  // 0.0.0.n: the interface with this index.
+    const int option = joins ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP;
+    return setsockopt(descriptor, IPPROTO_IP, option, &request, sizeof request);
+}
+#endif
+
+// Where IPv4 multicasts leave: by the interface with this index, else by the one with this address.
+inline int choose_interface(int descriptor, std::uint32_t index, in_addr address) {
+#if defined(__linux__) || defined(__APPLE__) || defined(__FreeBSD__) || defined(__OpenBSD__)
+    ip_mreqn choice{};
+    choice.imr_ifindex = static_cast<decltype(choice.imr_ifindex)>(index);
+    if (index == 0) choice.imr_address = address;
+#else
+    in_addr choice = address;
+    if (index != 0) choice.s_addr = htonl(index);  // 0.0.0.n, as above.
+#endif
+    return setsockopt(descriptor, IPPROTO_IP, IP_MULTICAST_IF, &choice, sizeof choice);
+}
 
 // Whether the group is joined, for all sources. Linux alone has to be asked: it lets a change of
 // one source turn such a membership into one of few sources, or of none; others refuse.

@@ -42,7 +42,7 @@ TEST_CASE("[15][16] whatever fails on the way, bind says so, and can be tried ag
         {Call::socket, 0, EMFILE, "EMFILE"},     {Call::socket, 0, ENFILE, "ENFILE"},
         {Call::setsockopt, 0, ENOMEM, "ENOMEM"}, {Call::setsockopt, 1, ENOPROTOOPT, "ENOPROTOOPT"},
         {Call::bind, 0, EACCES, "EACCES"},       {Call::bind, 0, EPERM, "EPERM"},
-        {Call::epoll_ctl, 1, ENOMEM, "ENOMEM"},  // After the change, which is tried first.
+        {Call::watch, 0, ENOMEM, "ENOMEM"},
     };
     for (const Step& step : steps) {
         CAPTURE(step.code);
@@ -103,7 +103,7 @@ TEST_CASE("[15][50] a path that was made before the bind failed is removed") {
     Log log;
     test::record(socket, log);
     {
-        const Fault fault(Call::epoll_ctl, ENOMEM, 1, 1);
+        const Fault fault(Call::watch, ENOMEM);
         socket.bind(path.text());
         test::settle(loop);
         CHECK(fault.hits() == 1);
@@ -124,7 +124,7 @@ TEST_CASE("[20] an adoption that fails leaves the descriptor to its owner") {
     Log log;
     test::record(socket, log);
     {
-        const Fault fault(Call::epoll_ctl, ENOMEM, 1, 1);
+        const Fault fault(Call::watch, ENOMEM);
         socket.adopt(descriptor);
         test::settle(loop);
         CHECK(fault.hits() == 1);

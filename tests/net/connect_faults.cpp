@@ -92,12 +92,11 @@ TEST_CASE("[23] when the implicit bind fails, 'error' says so, and the connect f
     Datagram socket(loop, Type::udp4);
     Log log;
     test::record(socket, log);
-    for (const Call call : {Call::socket, Call::bind, Call::epoll_ctl}) {
+    for (const Call call : {Call::socket, Call::bind, Call::watch}) {
         for (const bool heard : {true, false}) {
             CAPTURE(static_cast<int>(call));
             log.lines.clear();
-            // epoll_ctl is asked to change what is not there before it is asked to add it.
-            const Fault fault(call, ENOMEM, 1, call == Call::epoll_ctl ? 1 : 0);
+            const Fault fault(call, ENOMEM);
             if (heard) socket.connect(9, outcome(log, "callback"));
             if (!heard) socket.connect(9);
             socket.send("lost", sent(log, "send"));
@@ -204,7 +203,7 @@ TEST_CASE("[26] what the kernel does not take before disconnect still goes to th
     CHECK(socket.connect_sync(first->port));
     test::settle(loop);
     {
-        const Fault full(Call::sendmmsg, EAGAIN, 100);
+        const Fault full(Call::any_send, EAGAIN, 100);
         socket.send("one", sent(log, "1"));
         socket.send("two", sent(log, "2"));
         CHECK_FALSE(socket.disconnect());

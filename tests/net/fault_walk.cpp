@@ -21,15 +21,15 @@ constexpr int errors[] = {EINTR,  EAGAIN, ENOBUFS,      ENOMEM, EMFILE,      EIN
 
 constexpr Call calls[] = {Call::socket,     Call::bind,       Call::connect,  Call::getsockname,
                           Call::getpeername, Call::setsockopt, Call::getsockopt, Call::sendmsg,
-                          Call::sendmmsg,   Call::recvmsg,    Call::recvmmsg, Call::epoll_create,
-                          Call::epoll_ctl,  Call::epoll_wait, Call::eventfd};
+                          Call::sendmmsg,   Call::recvmsg,    Call::recvmmsg, Call::open_poller,
+                          Call::watch,      Call::forget,     Call::wait};
 
-// What cannot be had: epoll_wait fails only when interrupted, unless the loop is broken, and
+// What cannot be had: to wait fails only when interrupted, unless the loop is broken, and
 // nobody is interrupted for ever. A batch call that is missing is never tried again, so that is
 // left to the end.
 bool sensible(Call call, int error, int times) {
     const bool batch = call == Call::sendmmsg || call == Call::recvmmsg;
-    if (call == Call::epoll_wait) return error == EINTR;
+    if (call == Call::wait) return error == EINTR;
     if (batch && (error == ENOSYS || error == EPERM)) return false;
     return error != EINTR || times != for_ever;
 }

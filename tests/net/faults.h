@@ -1,11 +1,15 @@
 // A system that fails on demand: the calls below are defined in the test's own executable, where
 // they stand in front of the C library's, and pass through to the kernel unless a Fault says no.
-// Catch: for Linux, and for one file of a program only; AddressSanitizer's versions of these calls
-// are bypassed with the library's, so it does not see what the kernel writes.
+// Catch: for Linux (whatever poller it was told to use), and for one file of a program only;
+// AddressSanitizer's versions of these calls are bypassed with the library's, so it does not see
+// what the kernel writes.
 #pragma once
 
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -14,7 +18,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdarg>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <utility>
 
@@ -32,12 +38,23 @@ enum class Call : std::size_t {
     sendmmsg,
     recvmsg,
     recvmmsg,
-    epoll_create,
-    epoll_ctl,
-    epoll_wait,
-    eventfd,
+    // Whatever the poller makes of these: epoll_create1, eventfd, kqueue, pipe2; epoll_ctl, kevent,
+    // or poll's question whether the descriptor is open; epoll_wait, kevent, poll.
+    open_poller,
+    watch,
+    forget,
+    wait,
     count,
+    // For a Fault: either of two.
+    any_send,
+    any_receive,
 };
+
+inline bool is_one_of(Call made, Call named) {
+    if (named == Call::any_send) return made == Call::sendmsg || made == Call::sendmmsg;
+    if (named == Call::any_receive) return made == Call::recvmsg || made == Call::recvmmsg;
+    return made == named;
+}
 
 // As long as it exists, lets the calls after the first `skipped` ones fail, `times` of them.
 class Fault {
@@ -61,7 +78,8 @@ class Fault {
         calls_[static_cast<std::size_t>(call)]++;
         bool struck = false;
         for (Fault* fault = newest_; fault && !struck; fault = fault->next_) {
-            if (fault->call_ != call || fault->skipped_-- > 0 || fault->times_ == 0) continue;
+            if (!is_one_of(call, fault->call_)) continue;
+            if (fault->skipped_-- > 0 || fault->times_ == 0) continue;
             fault->times_--;
             fault->hits_++;
             errno = fault->error_;
@@ -123,6 +141,29 @@ inline unsigned count_allowed(const mmsghdr* messages, unsigned count, int& refu
     }
     return count;
 }
+
+// A kqueue on Linux is made of epoll, whose calls are not ours then.
+inline bool kqueue_is_ours = false;
+
+// Changing what is not there is no call of its own: the next one adds it. Asked without a trace.
+inline bool is_watched(int poller, int descriptor) {
+    epoll_event nothing{};
+    if (::syscall(SYS_epoll_ctl, poller, EPOLL_CTL_ADD, descriptor, &nothing) < 0) {
+        return errno == EEXIST;
+    }
+    ::syscall(SYS_epoll_ctl, poller, EPOLL_CTL_DEL, descriptor, nullptr);
+    return false;
+}
+
+// The library's own version of a call, for what is no system call.
+template <class Function>
+Function* next_version(const char* name) {
+    void* const found = dlsym(RTLD_NEXT, name);
+    return reinterpret_cast<Function*>(reinterpret_cast<std::uintptr_t>(found));
+}
+
+// Whether the library uses the calls for many datagrams at all; known when one was received.
+inline bool has_batch_calls() { return Fault::calls(Call::recvmmsg) > 0; }
 
 template <class Result = int, class... Arguments>
 Result pass(Call call, long number, Arguments... arguments) {
@@ -234,20 +275,59 @@ int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags, times
 }
 
 int epoll_create1(int flags) noexcept {
-    return test::pass(test::Call::epoll_create, SYS_epoll_create1, flags);
-}
-
-int epoll_ctl(int poller, int operation, int descriptor, epoll_event* event) noexcept {
-    return test::pass(test::Call::epoll_ctl, SYS_epoll_ctl, poller, operation, descriptor, event);
-}
-
-int epoll_wait(int poller, epoll_event* events, int count, int timeout) {
-    return test::pass(test::Call::epoll_wait, SYS_epoll_pwait, poller, events, count, timeout,
-                      static_cast<void*>(nullptr), std::size_t{0});
+    if (test::kqueue_is_ours) return static_cast<int>(::syscall(SYS_epoll_create1, flags));
+    return test::pass(test::Call::open_poller, SYS_epoll_create1, flags);
 }
 
 int eventfd(unsigned value, int flags) noexcept {
-    return test::pass(test::Call::eventfd, SYS_eventfd2, value, flags);
+    if (test::kqueue_is_ours) return static_cast<int>(::syscall(SYS_eventfd2, value, flags));
+    return test::pass(test::Call::open_poller, SYS_eventfd2, value, flags);
+}
+
+int pipe2(int* ends, int flags) noexcept {
+    return test::pass(test::Call::open_poller, SYS_pipe2, ends, flags);
+}
+
+int epoll_ctl(int poller, int operation, int descriptor, epoll_event* event) noexcept {
+    const test::Call call = operation == EPOLL_CTL_DEL ? test::Call::forget : test::Call::watch;
+    const bool counts = operation != EPOLL_CTL_MOD || test::is_watched(poller, descriptor);
+    if (!test::kqueue_is_ours && counts && test::Fault::strikes(call)) return -1;
+    return static_cast<int>(::syscall(SYS_epoll_ctl, poller, operation, descriptor, event));
+}
+
+int epoll_wait(int poller, epoll_event* events, int count, int timeout) {
+    if (!test::kqueue_is_ours && test::Fault::strikes(test::Call::wait)) return -1;
+    return static_cast<int>(::syscall(SYS_epoll_pwait, poller, events, count, timeout,
+                                      static_cast<void*>(nullptr), std::size_t{0}));
+}
+
+int poll(pollfd* descriptors, nfds_t count, int timeout) {
+    return test::pass(test::Call::wait, SYS_poll, descriptors, count, timeout);
+}
+
+int fcntl(int descriptor, int command, ...) {
+    va_list arguments;
+    va_start(arguments, command);
+    const long argument = va_arg(arguments, long);
+    va_end(arguments);
+    if (command == F_GETFD && test::Fault::strikes(test::Call::watch)) return -1;
+    return static_cast<int>(::syscall(SYS_fcntl, descriptor, command, argument));
+}
+
+int kqueue() {
+    static const auto next = test::next_version<int()>("kqueue");
+    test::kqueue_is_ours = true;
+    return test::Fault::strikes(test::Call::open_poller) ? -1 : next();
+}
+
+// Its changes and events are nobody's business here.
+int kevent(int queue, const void* changes, int change_count, void* events, int event_count,
+           const timespec* timeout) {
+    static const auto next =
+        test::next_version<int(int, const void*, int, void*, int, const timespec*)>("kevent");
+    const test::Call call = change_count > 0 ? test::Call::watch : test::Call::wait;
+    if (test::Fault::strikes(call)) return -1;
+    return next(queue, changes, change_count, events, event_count, timeout);
 }
 
 }  // extern "C"

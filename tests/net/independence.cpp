@@ -4,8 +4,6 @@
 
 #include <doctest/doctest.h>
 
-#include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -95,40 +93,6 @@ TEST_CASE("[20] adopting a descriptor lets what was asked for before leave to th
     client.close();
     server.close();
     CHECK_FALSE(static_cast<bool>(loop.run()));
-}
-
-TEST_CASE("[20] an adopted descriptor that takes trains delivers datagrams") {
-    const Audit audit;
-    core::Loop loop;
-    const int descriptor = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    REQUIRE(::setsockopt(descriptor, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0);
-    sockaddr_in local{};
-    local.sin_family = AF_INET;
-    local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::bind(descriptor, reinterpret_cast<sockaddr*>(&local), sizeof local) == 0);
-    Datagram receiver(loop, Type::udp4);
-    int messages = 0;
-    receiver.on_message([&](const Message& message) {
-        CHECK(message.size() == 100);
-        messages++;
-    });
-    bool listening = false;
-    receiver.adopt(descriptor, [&] { listening = true; });
-    CHECK(run_until(loop, [&] { return listening; }));
-
-    const Result<Address> to = receiver.address();
-    REQUIRE(static_cast<bool>(to));
-    if (!to) return;
-    local.sin_port = htons(to->port);
-    const int train = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    const int segment = 100;
-    REQUIRE(::setsockopt(train, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment) == 0);
-    const std::string bytes(500, 'x');
-    CHECK(::sendto(train, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&local),
-                   sizeof local) == 500);
-    ::close(train);
-    CHECK(run_until(loop, [&] { return messages == 5; }));
 }
 
 TEST_CASE("[23] a bind_sync that fails does not forget a connect that is under way") {

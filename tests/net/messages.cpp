@@ -147,7 +147,7 @@ TEST_CASE("several senders: one call, each datagram with its own, and no call of
     CHECK(run_until(f.loop, [&] { return heard.size() >= expected.size(); }));
     CHECK(heard == expected);
     CHECK(most_senders == 3);
-    CHECK(longest > 16);
+    CHECK((longest > 16 || !kernel_has_trains()));
     CHECK(longest <= 128);
 }
 
@@ -161,8 +161,9 @@ TEST_CASE("trains that come together are cut where a call is full, and go on wit
             heard += (heard.empty() ? "" : " ") + std::string(message.text());
         }
     });
-    for (int i = 0; i < 14; i++) f.source.send(f.to, 40);
-    CHECK(run_until(f.loop, [&] { return heard == numbered('a', 0, 560); }));
+    const int trains = kernel_has_trains() ? 14 : 4;  // As datagrams they need more room.
+    for (int i = 0; i < trains; i++) f.source.send(f.to, 40);
+    CHECK(run_until(f.loop, [&] { return heard == numbered('a', 0, trains * 40); }));
     CHECK((longest == 128 || !kernel_has_trains()));
 }
 

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "tests/net/receiver.h"
+#include "tests/net/trains.h"
 
 namespace {
 
@@ -84,6 +84,8 @@ TEST_CASE("[7] 'message' throws, at any one of a train or at all: each is told o
 }
 
 TEST_CASE("[7] what an exception has left needs no new datagram, and no deadline, to come") {
+    // A train is read as a whole; of datagrams the rest would still lie in the kernel.
+    if (!test::kernel_has_trains()) return;
     Fixture f;
     f.socket->unref();
     f.socket->on_message([&](const Message& message) {

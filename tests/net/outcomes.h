@@ -70,4 +70,14 @@ inline std::uint64_t ticks_in(core::Loop& loop, std::chrono::milliseconds time) 
     return loop.tick() - before;
 }
 
+// Taken by a socket that hears only itself.
+inline net::Address make_dead(net::Datagram& socket) {
+    const auto bound = socket.bind_sync(0, "127.0.0.1");
+    CHECK(bound);
+    if (!bound) return {};
+    CHECK(socket.connect_sync(bound->port));
+    socket.unref();
+    return *bound;
+}
+
 }  // namespace test

@@ -1,7 +1,7 @@
 // How much a socket asks for at once, which its program cannot see: enough for what comes, no call
 // that only says "nothing more", and trains in one piece where they are worth it. Seen from the
 // system calls, which pass through this program.
-#ifdef __linux__
+#if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
 #include "tests/net/faults.h"
 #include "tests/net/trains.h"

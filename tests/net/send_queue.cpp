@@ -185,7 +185,7 @@ TEST_CASE("[35] without the poller's help the retry is timed") {
     Datagram sender(loop, Type::udp4);
     REQUIRE(sender.bind_sync());
     {
-        const Fault unwatched(Call::epoll_ctl, ENOMEM, for_ever);
+        const Fault unwatched(Call::watch, ENOMEM, for_ever);
         const Refusing full(EAGAIN, 2);
         sender.send("x", receiver.port(), told.sent());
         CHECK(run_until(loop, [&] { return told.count() == 1; }));
@@ -252,15 +252,21 @@ TEST_CASE("[31][35] each error of the system fails one datagram, once, and the o
             Datagram sender(loop, Type::udp4);
             sender.on_error(told.failed());
             const std::vector<std::string> texts = numbers(count);
-            // EPERM for a batch may be a sandbox's: its first datagram is tried again, alone.
-            const Fault alone(Call::sendmsg, error, count == 1 || error == EPERM ? 1 : 0);
-            const Fault batch(Call::sendmmsg, error, 1);
+            int refusals = 0;
+            test::on_sending = [&, number = error](const msghdr& message) {
+                const bool first = *static_cast<const char*>(message.msg_iov->iov_base) == '0';
+                if (first) refusals++;
+                return first ? number : 0;
+            };
             for (const std::string& text : texts) sender.send(text, receiver.port(), told.sent());
             const auto all = static_cast<std::size_t>(count);
             CHECK(run_until(loop, [&] { return told.count() == all; }));
             CHECK(told.lines.front() == failed_to(code, receiver));
             CHECK(receiver.hears(all - 1));
             test::settle(loop);
+            test::on_sending = nullptr;
+            // EPERM for a batch may be a sandbox's: its first datagram is tried again, alone.
+            CHECK(refusals <= (error == EPERM ? 2 : 1));
             CHECK(told.count() == all);
             CHECK(receiver.texts == std::vector(texts.begin() + 1, texts.end()));
         }
@@ -280,7 +286,7 @@ TEST_CASE("[35] interruptions are not noticed") {
     sender.send("gether", receiver.port(), told.sent());
     CHECK(receiver.hears(3));
     CHECK(told.text() == "5 2 6");
-    CHECK(interrupted.hits() == 6);
+    CHECK(interrupted.hits() == (test::has_batch_calls() ? 6 : 3));
 }
 
 // ---- ENOBUFS ------------------------------------------------------------------------------------
@@ -332,8 +338,8 @@ TEST_CASE("[35] after a success, ENOBUFS is worth its retries again") {
     Datagram sender(loop, Type::udp4);
     REQUIRE(sender.bind_sync());
     // The first one fails for good, the second leaves, the third waits for a retry and leaves.
-    const Fault first(Call::sendmmsg, ENOBUFS, 6);
-    const Fault third(Call::sendmmsg, ENOBUFS, 2, 7);
+    const Fault first(Call::any_send, ENOBUFS, 6);
+    const Fault third(Call::any_send, ENOBUFS, 2, 7);
     for (const char* text : {"a", "b", "c", "d"}) sender.send(text, receiver.port(), told.sent());
     CHECK(run_until(loop, [&] { return told.count() == 4; }));
     CHECK(told.lines[0] == failed_to("ENOBUFS", receiver));
@@ -534,11 +540,11 @@ TEST_CASE("[30] when the implicit bind fails, 'error' says so once, and every ca
     Datagram sender(loop, Type::udp4);
     sender.on_error(errors.failed());
     sender.on_listening(told.word("listening"));
-    for (const Call call : {Call::socket, Call::bind, Call::epoll_ctl}) {
+    for (const Call call : {Call::socket, Call::bind, Call::watch}) {
         told.lines.clear();
         errors.lines.clear();
         {
-            const Fault fault(call, EMFILE, 2);
+            const Fault fault(call, EMFILE);
             sender.send("a", receiver.port(), told.sent());
             sender.send("b", receiver.port());
             sender.send("c", receiver.port(), told.sent());

@@ -138,7 +138,8 @@ TEST_CASE("[1] what one tick sends leaves together, whichever phase asked for it
     calls_before = system_sends();
     send("1");
     CHECK_FALSE(loop.turn());
-    CHECK(system_sends() == calls_before + 1);
+    // All of them by one call, where there is one for many, and never more than one each.
+    CHECK(system_sends() == calls_before + (test::has_batch_calls() ? 1 : 4));
     for (const char* text : {"1", "2", "3", "4", "nothing"}) CHECK(wire.read() == text);
 }
 

@@ -157,7 +157,8 @@ TEST_CASE("[30] more than 128, 512 and 1,000 in one tick, for one peer and for f
         test::add(plan, count, 10);
         for (const Route route : test::all_routes) {
             const Counted counted = carry(plan, route);
-            CHECK(counted.trains + counted.singles <= 4);  // 64 is the limit of old kernels.
+            const int left = counted.trains + counted.singles;
+            CHECK((left <= 4 || !kernel_has_trains()));  // 64 is the limit of old kernels.
         }
     }
     for (const std::size_t count : {511u, 512u, 513u, 1000u, 1024u}) {
@@ -231,7 +232,7 @@ TEST_CASE("one datagram alone needs no control message, and two calls of a tick 
     }
     traffic = {};
     CHECK(conversation.carries(sizes({30, 30})));
-    CHECK(traffic.calls == 1);
+    CHECK(traffic.calls == (test::has_batch_calls() ? 1 : 2));
     CHECK((traffic.trains == 1 || !kernel_has_trains()));
 }
 

@@ -25,7 +25,10 @@ void spend(std::chrono::milliseconds time) {
 
 // Each of its datagrams takes 2 ms.
 struct Slow {
-    explicit Slow(core::Loop& loop) : socket(loop, Type::udp4), to(test::bind_loopback(socket)) {
+    // With room for its trains also where each of their datagrams takes its own.
+    explicit Slow(core::Loop& loop)
+        : socket(loop, {.type = Type::udp4, .recv_buffer_size = 4 << 20}),
+          to(test::bind_loopback(socket)) {
         test::teach_trains(loop, socket, to);
         socket.on_message([this](const Message& message) {
             CHECK(message.text() == std::to_string(1000 + heard));

@@ -246,6 +246,23 @@ TEST_CASE("a refused datagram in a batch: those before it have left, and asking 
     }
 }
 
+TEST_CASE("a train leaves as datagrams of its segments, or not at all where there are none") {
+    const auto poller = open_poller();
+    const bool has_trains = segmentation(*poller).segments_max > 1;
+    for (const Family family : families) {
+        const Owned receiver(*poller, loopback(family));
+        const Endpoint to = receiver.address();
+        const Error error = send_text(receiver, "abcdefgh", &to, 3);
+        CHECK(error.code == (has_trains ? Code::ok : Code::not_supported));
+        const std::vector<std::string> expected{"abc", "def", "gh"};
+        CHECK(receive_all(*poller, receiver, has_trains ? 3 : 0) ==
+              (has_trains ? expected : std::vector<std::string>{}));
+        CHECK(!becomes_readable(*poller, receiver, 5));
+        const Outgoing batch[] = {{{}, &to, nullptr, 0}, {{}, &to, nullptr, 3}};
+        if (!has_trains) CHECK(must(send(receiver, batch), "send") == 1);
+    }
+}
+
 TEST_CASE("a destination that is none, or of another family, is refused before it harms others") {
     const auto poller = open_poller();
     const Owned socket(*poller, loopback(Family::ipv4));

@@ -1,6 +1,6 @@
 // What ICMP says on Linux: a pending error, or the error queue. Both must be emptied, or the poller
 // never sleeps; and a report must never be taken for a datagram.
-#ifdef __linux__
+#if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
 #include <doctest/doctest.h>
 #include <linux/net_tstamp.h>

@@ -1,7 +1,7 @@
 // What old kernels, sandboxes and signals do to system calls, forced: this program has its own
 // recvmmsg and so on, which fail as told, and otherwise ask the kernel.
 // What the library finds out it remembers for the process, so each case runs in a child.
-#ifdef __linux__
+#if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
 #include <dlfcn.h>
 #include <doctest/doctest.h>

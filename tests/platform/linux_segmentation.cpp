@@ -1,7 +1,7 @@
 // What the round trip on loopback finds out about trains, on kernels and in sandboxes of all kinds:
 // this program has its own setsockopt, sendmsg and so on, which do as those do.
 // What the library finds out it remembers for the process, so each case runs in a child.
-#ifdef __linux__
+#if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>

@@ -159,6 +159,24 @@ TEST_CASE("IPv6-only makes no sense for IPv4") {
     CHECK(set_option(four, Option::only_ipv6, 1).code == Code::invalid_argument);
 }
 
+TEST_CASE("what a system may lack is switched on and off, or not supported, and never pretended") {
+    const auto poller = open_poller();
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        const Owned socket(*poller, loopback(family));
+        for (const Option option : {Option::packet_info, Option::coalesce, Option::icmp_errors}) {
+            for (const std::int32_t value : {1, 0}) {
+                const Error error = set_option(socket, option, value);
+                const auto told = get_option(socket, option);
+                CHECK((!error || error.code == Code::not_supported));
+                if (error) CHECK(told.error().code == Code::not_supported);
+                if (!error) CHECK(must(told, "get_option") == value);
+            }
+        }
+        Report report;
+        CHECK(must(receive_errors(socket, {&report, 1}), "receive_errors") == 0);
+    }
+}
+
 TEST_CASE("what is no socket has no options") {
     for (const Option option : {Option::broadcast, Option::hop_limit, Option::reuse_port,
                                 Option::packet_info, Option::icmp_errors}) {
