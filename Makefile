@@ -60,8 +60,10 @@ LIBRARY = \
     net/resolver.o \
     net/text.o \
     net/volley.o \
+    platform/bsd_datagrams.o \
     platform/epoll.o \
     platform/error.o \
+    platform/kqueue.o \
     platform/linux_datagrams.o \
     platform/linux_error_queue.o \
     platform/linux_options.o \
