@@ -61,6 +61,7 @@ LIBRARY = \
     net/text.o \
     net/volley.o \
     platform/bsd_datagrams.o \
+    platform/darwin_datagrams.o \
     platform/epoll.o \
     platform/error.o \
     platform/kqueue.o \
