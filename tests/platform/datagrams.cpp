@@ -301,6 +301,34 @@ TEST_CASE("a connected socket needs no destination and hears only its peer") {
     }
 }
 
+TEST_CASE("a refusal is told at most once, by a call of its own, and costs no datagram") {
+    const auto poller = open_poller();
+    const Owned socket(*poller, loopback(Family::ipv4));
+    const Endpoint to = socket.address();
+    {
+        const Owned peer(*poller, loopback(Family::ipv4));
+        CHECK(!connect(socket, peer.address()));
+        for (const std::string& text : numbered(5)) CHECK(!send_text(peer, text, &to));
+    }
+    CHECK(!send_text(socket, "to nobody", nullptr));
+    std::vector<std::string> texts;
+    int refusals = 0;
+    Inbox inbox(3, 64);
+    while (texts.size() < 5 && becomes_readable(*poller, socket)) {
+        const auto received = receive(socket, inbox.incoming);
+        for (std::size_t i = 0; received && i < *received; i++) {
+            texts.push_back(text_of(inbox.incoming[i]));
+        }
+        if (received || received.error().code == Code::would_block) continue;
+        const Code code = received.error().code;
+        CHECK((code == Code::connection_refused || code == Code::connection_reset));
+        refusals++;
+    }
+    CHECK(texts == numbered(5));
+    CHECK(refusals <= 1);
+    CHECK(receive(socket, inbox.incoming).error());
+}
+
 TEST_CASE("a port named by the caller survives a disconnect") {
     const auto poller = open_poller();
     Endpoint address = Owned(*poller, loopback(Family::ipv4)).address();  // Free again.
