@@ -1,7 +1,7 @@
 // Readiness on macOS and the BSDs: kqueue for the sockets, a pipe to be woken by.
 // Level-triggered (no EV_CLEAR), so that a socket left half read is simply reported again.
-// The catch: reading and writing are two filters, so a socket that is ready for both is reported by
-// two events, and the child of a fork has no kqueue any more.
+// The catch: reading and writing are two filters, whose events are joined again here, and the child
+// of a fork has no kqueue any more.
 #if !defined(_WIN32) && !defined(VOLLEY_USE_POLL) &&                                           \
     (defined(VOLLEY_USE_KQUEUE) || defined(__APPLE__) || defined(__FreeBSD__) ||               \
      defined(__NetBSD__) || defined(__OpenBSD__) || defined(__DragonFly__))
@@ -87,8 +87,12 @@ struct Poller::State {
             }
             // EV_EOF: shut down, or hung up, by either side; an error may be waiting as well.
             const bool failed = event.flags & (EV_EOF | EV_ERROR);
-            events[reported++] = {token_of(event), failed || event.filter == EVFILT_READ,
-                                  failed || event.filter == EVFILT_WRITE};
+            Event* const same = std::find_if(events, events + reported, [&](const Event& earlier) {
+                return earlier.token == token_of(event);
+            });
+            if (same == events + reported) events[reported++] = {token_of(event), false, false};
+            same->readable |= failed || event.filter == EVFILT_READ;
+            same->writable |= failed || event.filter == EVFILT_WRITE;
         }
         return reported;
     }
