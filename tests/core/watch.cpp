@@ -31,7 +31,10 @@ constexpr Interest both{true, true};
 
 // Two ends that are connected in both directions.
 struct Pair {
-    Pair() { CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0); }
+    Pair() {
+        CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
+        for (const int end : ends) CHECK(fcntl(end, F_SETFL, O_NONBLOCK) == 0);
+    }
     ~Pair() {
         for (const int end : ends) {
             if (end >= 0) close(end);

@@ -471,11 +471,12 @@ TEST_CASE("descriptors that strangers pass along are not kept") {
         message.msg_iov = &part;
         message.msg_iovlen = 1;
         message.msg_control = control.data();
-        message.msg_controllen = control.size();
+        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(control.size());
         cmsghdr* const header = CMSG_FIRSTHDR(&message);
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(passed * sizeof(int));
+        header->cmsg_len =
+            static_cast<decltype(header->cmsg_len)>(CMSG_LEN(passed * sizeof(int)));
         std::memcpy(CMSG_DATA(header), descriptors.data(), passed * sizeof(int));
         for (int i = 0; i < 2; i++) {  // Received alone, and in a batch.
             CHECK(sendmsg(static_cast<int>(Socket(client).handle), &message, 0) == 1);
