@@ -295,6 +295,7 @@ HEADERS = \
     platform/control.h \
     platform/endpoint.h \
     platform/error.h \
+    platform/linux_wake.h \
     platform/platform.h \
     platform/posix_address.h \
     platform/posix_clock.h \

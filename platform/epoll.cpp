@@ -3,13 +3,14 @@
 // counts in milliseconds, hence deadlines are rounded up.
 #if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
-#include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <new>
 
+#include "platform/linux_wake.h"
 #include "platform/posix_clock.h"
 #include "platform/posix_error.h"
 #include "platform/posix_sockets.h"
@@ -33,8 +34,8 @@ struct Poller::State {
     enum class Thread : std::uint8_t { busy, asleep, called };
 
     int epoll = -1;
-    int wake = -1;
-    int waker = -1;  // Where to write: the eventfd itself, or the other end of a pipe.
+    int newest = -1;  // The greatest descriptor that was ever watched: what is beyond it is new.
+    LinuxWake call;
     std::atomic<Thread> thread{Thread::busy};
     Thread between_waits = Thread::busy;  // Asleep: somebody else polls the epoll meanwhile.
     epoll_event ready[batch_max];
@@ -42,29 +43,19 @@ struct Poller::State {
 
     ~State() {
         if (epoll >= 0) ::close(epoll);
-        if (wake >= 0) ::close(wake);
-        if (waker >= 0 && waker != wake) ::close(waker);
     }
 
-    bool open_wake() {
-        wake = waker = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (wake >= 0) return true;
-        int ends[2];
-        if (errno != ENOSYS || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return false;
-        wake = ends[0];
-        waker = ends[1];
-        return true;
-    }
-
-    // Edge-triggered: nobody has to read the eventfd.
     bool start() {
         epoll = epoll_create1(EPOLL_CLOEXEC);
-        if (epoll < 0) return false;
-        if (!open_wake()) return false;
+        if (epoll < 0 || !call.open()) return false;
         epoll_event event{};
         event.events = EPOLLIN | EPOLLET;
         event.data.u64 = wake_token;
-        return epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) == 0;
+        return epoll_ctl(epoll, EPOLL_CTL_ADD, call.descriptor(), &event) == 0;
+    }
+
+    bool control(int operation, int descriptor, epoll_event& event) {
+        return epoll_ctl(epoll, operation, descriptor, &event) == 0;
     }
 
     // Whoever called before one of these exchanges is seen by it, and so is what he had posted;
@@ -74,18 +65,6 @@ struct Poller::State {
         const int count = epoll_wait(epoll, ready, batch_max, timeout);
         if (thread.load(std::memory_order_relaxed) != between_waits) thread.exchange(between_waits);
         return count;
-    }
-
-    void ring() {
-        const std::uint64_t one = 1;
-        (void)!::write(waker, &one, sizeof one);  // 2^64 of them would overflow.
-    }
-
-    // A pipe that is full would take no further one.
-    void empty_pipe() {
-        char bytes[512];
-        while (waker != wake && ::read(wake, bytes, sizeof bytes) == sizeof bytes) {
-        }
     }
 };
 
@@ -110,10 +89,11 @@ Error Poller::watch(Socket socket, Token token, Interest interest) {
     epoll_event event{};
     event.events = to_epoll(interest);
     event.data.u64 = token.value;
-    if (epoll_ctl(state_->epoll, EPOLL_CTL_MOD, descriptor, &event) == 0) return {};
-    if (errno == ENOENT && epoll_ctl(state_->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0) {
-        return {};
-    }
+    // What is new is added at once; anything else was most probably watched before.
+    const bool is_new = descriptor > state_->newest;
+    state_->newest = std::max(state_->newest, descriptor);
+    if (!is_new && state_->control(EPOLL_CTL_MOD, descriptor, event)) return {};
+    if ((is_new || errno == ENOENT) && state_->control(EPOLL_CTL_ADD, descriptor, event)) return {};
     return last_error(Operation::watch);
 }
 
@@ -130,7 +110,7 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
     for (int i = 0; i < count; i++) {
         const epoll_event event = state_->ready[i];
         if (event.data.u64 == wake_token) {
-            state_->empty_pipe();
+            state_->call.hear();
             continue;
         }
         const bool failed = event.events & (EPOLLERR | EPOLLHUP);
@@ -144,16 +124,14 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
 void Poller::wake() {
     using Thread = State::Thread;
     if (state_->thread.exchange(Thread::called) != Thread::asleep) return;
-    const int saved = errno;  // A signal handler must leave it as it was.
-    state_->ring();
-    errno = saved;
+    state_->call.ring();
 }
 
 // From now on the thread counts as asleep whenever it does not wait here.
 Result<std::intptr_t> Poller::handle() const {
     using Thread = State::Thread;
     state_->between_waits = Thread::asleep;
-    if (state_->thread.exchange(Thread::asleep) == Thread::called) state_->ring();
+    if (state_->thread.exchange(Thread::asleep) == Thread::called) state_->call.ring();
     return std::intptr_t{state_->epoll};
 }
 
