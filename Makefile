@@ -71,18 +71,20 @@ LIBRARY = \
     platform/linux_packets.o \
     platform/linux_segmentation.o \
     platform/local_path.o \
+    platform/mailbox.o \
     platform/poll.o \
     platform/posix_absent.o \
     platform/posix_address.o \
     platform/posix_datagrams.o \
     platform/posix_error.o \
-    platform/posix_mailbox.o \
+    platform/posix_interrupts.o \
     platform/posix_membership.o \
     platform/posix_message.o \
     platform/posix_packet_info.o \
     platform/posix_resolve.o \
     platform/posix_sockets.o \
-    platform/posix_workers.o
+    platform/posix_workers.o \
+    platform/spin_lock.o
 
 TOOL = \
     tools/volley/arguments.o \
@@ -295,6 +297,7 @@ HEADERS = \
     platform/control.h \
     platform/endpoint.h \
     platform/error.h \
+    platform/job_queue.h \
     platform/linux_wake.h \
     platform/platform.h \
     platform/posix_address.h \

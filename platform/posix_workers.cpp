@@ -12,7 +12,7 @@
 #include <mutex>
 #include <new>
 
-#include "platform/platform.h"
+#include "platform/job_queue.h"
 #include "platform/posix_error.h"
 
 namespace platform {
@@ -21,39 +21,6 @@ namespace {
 
 constexpr std::chrono::seconds idle_max{10};
 constexpr std::size_t stack_size = 256 * 1024;  // getaddrinfo is content with less.
-
-class JobQueue {
-   public:
-    explicit operator bool() const { return first_; }
-
-    void push(Job& job) {
-        job.next = nullptr;
-        (first_ ? last_->next : first_) = &job;
-        last_ = &job;
-    }
-
-    Job* pop() {
-        Job* const job = first_;
-        if (!job) return nullptr;
-        first_ = job->next;
-        job->next = nullptr;
-        return job;
-    }
-
-    JobQueue take_all() {
-        JobQueue all = *this;
-        first_ = nullptr;
-        return all;
-    }
-
-    void discard_all() {
-        while (Job* const job = pop()) job->discard(*job);
-    }
-
-   private:
-    Job* first_ = nullptr;
-    Job* last_ = nullptr;  // Meaningful only while there is a first.
-};
 
 }  // namespace
 

@@ -1,11 +1,10 @@
-// What comes in from other threads and from signal handlers: jobs by the mailbox, Ctrl-C by jobs.
+// Ctrl-C and its like on any Unix: a signal handler that posts to mailboxes.
 // Everything that a handler touches is a lock-free atomic, or does not change while the handler
 // is installed.
 #ifndef _WIN32
 
 #include <sched.h>
 #include <signal.h>
-#include <time.h>
 
 #include <mutex>
 
@@ -14,61 +13,7 @@
 
 namespace platform {
 
-// ---- Mailbox -------------------------------------------------------------------------------
-
-Mailbox::Mailbox(Poller& poller) : poller_(poller) {}
-
-Mailbox::~Mailbox() {
-    for (Job* job = take(); job;) {
-        Job* const next = job->next;
-        job->discard(*job);
-        job = next;
-    }
-}
-
-// A stack that is only ever emptied as a whole, so no job can come back while somebody looks at
-// it. Whoever finds it empty wakes the poller; the others' jobs are taken along by that wake-up.
-void Mailbox::post(Job& job) {
-    Job* newest = newest_.load(std::memory_order_relaxed);
-    do {
-        job.next = newest;
-    } while (!newest_.compare_exchange_weak(newest, &job, std::memory_order_release,
-                                            std::memory_order_relaxed));
-    if (!newest) poller_.wake();
-}
-
-Job* Mailbox::take() {
-    if (!newest_.load(std::memory_order_relaxed)) return nullptr;
-    Job* newest = newest_.exchange(nullptr, std::memory_order_acquire);
-    Job* oldest = nullptr;
-    while (newest) {
-        Job* const next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    return oldest;
-}
-
-// ---- SpinLock ------------------------------------------------------------------------------
-
-// Whoever holds it is about to let go, unless the system took its processor away: then it gets one
-// here, whatever its priority is, because sleeping is for all.
-void SpinLock::contend() {
-    constexpr int spins_max = 1000;
-    constexpr timespec nap{0, 50'000};
-    do {
-        for (int i = 0; held_.load(std::memory_order_relaxed); i++) {
-            if (i >= spins_max) nanosleep(&nap, nullptr);
-        }
-    } while (held_.exchange(true, std::memory_order_acquire));
-}
-
-// ---- Interrupts ----------------------------------------------------------------------------
-
 namespace {
-
-static_assert(std::atomic<Job*>::is_always_lock_free, "a signal handler must not meet a lock");
 
 // Claimed by its mailbox and loaded by its job, in this order, so a handler never sees half.
 struct Waiting {
