@@ -64,6 +64,7 @@ LIBRARY = \
     platform/darwin_datagrams.o \
     platform/epoll.o \
     platform/error.o \
+    platform/iocp.o \
     platform/kqueue.o \
     platform/linux_datagrams.o \
     platform/linux_error_queue.o \
@@ -84,7 +85,16 @@ LIBRARY = \
     platform/posix_resolve.o \
     platform/posix_sockets.o \
     platform/posix_workers.o \
-    platform/spin_lock.o
+    platform/spin_lock.o \
+    platform/windows_datagrams.o \
+    platform/windows_error.o \
+    platform/windows_interrupts.o \
+    platform/windows_membership.o \
+    platform/windows_paths.o \
+    platform/windows_resolve.o \
+    platform/windows_segmentation.o \
+    platform/windows_sockets.o \
+    platform/windows_workers.o
 
 TOOL = \
     tools/volley/arguments.o \
@@ -308,6 +318,13 @@ HEADERS = \
     platform/posix_options.h \
     platform/posix_sockets.h \
     platform/posix_wake.h \
+    platform/windows_address.h \
+    platform/windows_afd.h \
+    platform/windows_control.h \
+    platform/windows_error.h \
+    platform/windows_sockets.h \
+    platform/windows_system.h \
+    platform/windows_watches.h \
     tests/bench/asio/sockets.h \
     tests/bench/child.h \
     tests/bench/content.h \

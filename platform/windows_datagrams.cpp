@@ -1,0 +1,299 @@
+// How datagrams move on Windows: one call for each, in a loop, as there is no call for many.
+// Trains leave in one piece (UDP_SEND_MSG_SIZE) where a round trip on loopback has shown that the
+// system cuts them; none is accepted on arrival. Packet information travels in control messages.
+// The catch: a truncated datagram is an error to Winsock, and its size is then not told reliably.
+#ifdef _WIN32
+
+#include <memory>
+#include <new>
+
+#include "platform/windows_address.h"
+#include "platform/windows_control.h"
+#include "platform/windows_error.h"
+#include "platform/windows_sockets.h"
+
+namespace platform {
+
+namespace {
+
+constexpr std::size_t batch_max = 32;
+constexpr std::size_t parts_on_stack = 256;  // Two trains of the longest kind.
+constexpr std::size_t parts_max = 1024;      // As on Unix, so that programs mean the same.
+constexpr int send_message_size = 2;         // UDP_SEND_MSG_SIZE; not in every ws2ipdef.h.
+constexpr int traffic_class_ipv6 = 39;       // IPV6_TCLASS, likewise.
+
+constexpr std::size_t received_control_size =
+    WindowsControl::space(sizeof(IN_PKTINFO)) + WindowsControl::space(sizeof(IN6_PKTINFO)) +
+    4 * WindowsControl::space(sizeof(int));
+constexpr std::size_t sent_control_size =
+    WindowsControl::space(sizeof(IN6_PKTINFO)) + 3 * WindowsControl::space(sizeof(int));
+
+// ---- Receiving ---------------------------------------------------------------------------------
+
+// Not in ws2_32's list of exports: each provider hands out its own. Null: it has none.
+LPFN_WSARECVMSG receive_message_call(SOCKET socket) {
+    static std::atomic<LPFN_WSARECVMSG> known{nullptr};
+    LPFN_WSARECVMSG call = known.load(std::memory_order_relaxed);
+    if (call) return call;
+    GUID guid = WSAID_WSARECVMSG;
+    DWORD size = 0;
+    if (WSAIoctl(socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof guid, &call, sizeof call,
+                 &size, nullptr, nullptr) != 0) {
+        return nullptr;
+    }
+    known.store(call, std::memory_order_relaxed);
+    return call;
+}
+
+void read_item(const ControlItem& item, PacketInfo& info) {
+    int integer;
+    if (item.level == IPPROTO_IP && item.type == IP_PKTINFO) {
+        IN_PKTINFO packet;
+        if (!item.read(packet)) return;
+        info.local.family = Family::ipv4;
+        info.local.size = sizeof packet.ipi_addr;
+        std::memcpy(info.local.bytes.data(), &packet.ipi_addr, sizeof packet.ipi_addr);
+        info.interface_index = packet.ipi_ifindex;
+    } else if (item.level == IPPROTO_IPV6 && item.type == IPV6_PKTINFO) {
+        IN6_PKTINFO packet;
+        if (!item.read(packet)) return;
+        info.local.family = Family::ipv6;
+        info.local.size = sizeof packet.ipi6_addr;
+        std::memcpy(info.local.bytes.data(), &packet.ipi6_addr, sizeof packet.ipi6_addr);
+        info.interface_index = packet.ipi6_ifindex;
+        const bool zoned = IN6_IS_ADDR_LINKLOCAL(&packet.ipi6_addr) ||
+                           IN6_IS_ADDR_MC_LINKLOCAL(&packet.ipi6_addr);
+        if (zoned) info.local.scope = info.interface_index;
+    } else if ((item.level == IPPROTO_IP && (item.type == IP_TTL || item.type == IP_RECVTTL)) ||
+               (item.level == IPPROTO_IPV6 && item.type == IPV6_HOPLIMIT)) {
+        if (item.read(integer)) info.hop_limit = static_cast<std::int16_t>(integer);
+    } else if ((item.level == IPPROTO_IP && item.type == IP_TOS) ||
+               (item.level == IPPROTO_IPV6 && item.type == traffic_class_ipv6)) {
+        if (item.read(integer)) info.traffic_class = static_cast<std::int16_t>(integer);
+    }
+}
+
+// A dual-stack socket speaks IPv6: what came by IPv4 has mapped addresses, at both ends.
+void map(Endpoint& endpoint) {
+    constexpr std::uint8_t prefix[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    std::memcpy(endpoint.bytes.data() + sizeof prefix, endpoint.bytes.data(), 4);
+    std::memcpy(endpoint.bytes.data(), prefix, sizeof prefix);
+    endpoint.family = Family::ipv6;
+    endpoint.size = 16;
+}
+
+// Not by assignment: most of an Endpoint is room for a path, which nobody needs cleared.
+void clear(PacketInfo& info) {
+    read_sockaddr(nullptr, 0, info.local);
+    info.interface_index = 0;
+    info.hop_limit = -1;
+    info.traffic_class = -1;
+    info.timestamp = 0;
+}
+
+void read_info(const WSAMSG& message, const Endpoint& peer, PacketInfo& info) {
+    clear(info);
+    if (message.dwFlags & MSG_CTRUNC) return;
+    WindowsControlReader reader({reinterpret_cast<const std::byte*>(message.Control.buf),
+                                 message.Control.len});
+    ControlItem item;
+    while (reader.next(item)) read_item(item, info);
+    if (info.local.family == Family::ipv4 && peer.family == Family::ipv6) map(info.local);
+}
+
+// What one call says of a datagram: zero, or why not.
+struct Answer {
+    bool failed;
+    DWORD size;
+};
+
+Answer receive_plain(SOCKET socket, WSABUF& buffer, SOCKADDR_STORAGE& name, int& name_size) {
+    DWORD size = 0;
+    DWORD flags = 0;
+    const bool failed = WSARecvFrom(socket, &buffer, 1, &size, &flags,
+                                    reinterpret_cast<sockaddr*>(&name), &name_size, nullptr,
+                                    nullptr) != 0;
+    return {failed, size};
+}
+
+Error receive_one(SOCKET socket, LPFN_WSARECVMSG receive_message, Incoming& incoming) {
+    SOCKADDR_STORAGE name;
+    int name_size = sizeof name;
+    ControlBuffer<WindowsControl, received_control_size> control;
+    WSABUF buffer{static_cast<ULONG>(incoming.buffer.size()),
+                  reinterpret_cast<char*>(incoming.buffer.data())};
+    WSAMSG message{};
+    Answer answer{};
+    if (receive_message) {
+        message = {reinterpret_cast<sockaddr*>(&name),
+                   name_size,
+                   &buffer,
+                   1,
+                   {sizeof control.bytes, reinterpret_cast<char*>(control.bytes)},
+                   0};
+        answer.failed = receive_message(socket, &message, &answer.size, nullptr, nullptr) != 0;
+        name_size = message.namelen;
+    } else {
+        answer = receive_plain(socket, buffer, name, name_size);
+    }
+    bool truncated = false;
+    if (answer.failed) {
+        const Error error = socket_error(socket, Operation::receive);
+        truncated = error.code == Code::message_too_big;
+        if (!truncated) return error;
+    }
+    incoming.size = truncated ? incoming.buffer.size() : answer.size;
+    incoming.truncated = truncated || (message.dwFlags & MSG_TRUNC) != 0;
+    incoming.segment_size = 0;
+    read_sockaddr(&name, static_cast<std::size_t>(name_size), incoming.peer);
+    if (incoming.info) clear(*incoming.info);
+    if (incoming.info && receive_message) read_info(message, incoming.peer, *incoming.info);
+    return {};
+}
+
+}  // namespace
+
+// With ICMP's reports switched off there is no error that only one call would be told, so a loop
+// swallows none.
+Result<std::size_t> receive(Socket socket, std::span<Incoming> incoming) {
+    if (incoming.empty()) return to_error(WSAEINVAL, Operation::receive);
+    const SOCKET handle = handle_of(socket);
+    std::size_t count = 0;
+    for (Incoming& each : incoming.first((std::min)(batch_max, incoming.size()))) {
+        const auto receive_message = each.info ? receive_message_call(handle) : nullptr;
+        const Error error = receive_one(handle, receive_message, each);
+        if (error && count == 0) return error;
+        if (error) break;
+        count++;
+    }
+    return count;
+}
+
+// ---- Sending -----------------------------------------------------------------------------------
+
+namespace {
+
+Endpoint destination_of(Socket socket, const Outgoing& outgoing) {
+    if (outgoing.peer) return *outgoing.peer;
+    const auto peer = peer_endpoint(socket);
+    return peer ? *peer : Endpoint{};
+}
+
+// False when the source is of another family than the destination.
+bool put_info(WindowsControlWriter& writer, const PacketInfo& info, const Endpoint& destination) {
+    const bool chosen = info.local.family != Family::none || info.interface_index != 0;
+    const bool chosen_ipv4 = info.local.family == Family::ipv4 || is_mapped(info.local);
+    const int hop_limit = info.hop_limit;
+    const int traffic_class = info.traffic_class;
+    if (destination.family == Family::ipv4 || is_mapped(destination)) {
+        if (info.local.family != Family::none && !chosen_ipv4) return false;
+        if (chosen) {
+            IN_PKTINFO packet{};
+            packet.ipi_ifindex = info.interface_index;
+            packet.ipi_addr = to_ipv4(info.local);
+            writer.put(IPPROTO_IP, IP_PKTINFO, packet);
+        }
+        if (hop_limit >= 0) writer.put(IPPROTO_IP, IP_TTL, hop_limit);
+        if (traffic_class >= 0) writer.put(IPPROTO_IP, IP_TOS, traffic_class);
+    } else if (destination.family == Family::ipv6) {
+        if (chosen_ipv4 || info.local.family == Family::local) return false;
+        if (chosen) {
+            IN6_PKTINFO packet{};
+            packet.ipi6_ifindex = info.interface_index;
+            if (info.local.family == Family::ipv6) {
+                std::memcpy(&packet.ipi6_addr, info.local.bytes.data(), sizeof packet.ipi6_addr);
+            }
+            writer.put(IPPROTO_IPV6, IPV6_PKTINFO, packet);
+        }
+        if (hop_limit >= 0) writer.put(IPPROTO_IPV6, IPV6_HOPLIMIT, hop_limit);
+        if (traffic_class >= 0) writer.put(IPPROTO_IPV6, traffic_class_ipv6, traffic_class);
+    }
+    return true;
+}
+
+// Winsock calls it invalid, or not connected, where others say what is missing: an address.
+Error send_error(Socket socket, const Outgoing& outgoing) {
+    const Error error = socket_error(handle_of(socket), Operation::send);
+    if (outgoing.peer || peer_endpoint(socket).error().code != Code::not_connected) return error;
+    return {Code::destination_required, Operation::send, error.native};
+}
+
+// With control messages, which only WSASendMsg takes along.
+Error send_message(Socket socket, const Outgoing& outgoing, WSAMSG& message) {
+    ControlBuffer<WindowsControl, sent_control_size> control;
+    {
+        WindowsControlWriter writer(message, control.bytes);
+        if (outgoing.segment_size != 0) {
+            writer.put(IPPROTO_UDP, send_message_size, DWORD{outgoing.segment_size});
+        }
+        if (outgoing.info &&
+            !put_info(writer, *outgoing.info, destination_of(socket, outgoing))) {
+            return to_error(WSAEINVAL, Operation::send);
+        }
+    }
+    DWORD sent = 0;
+    const SOCKET handle = handle_of(socket);
+    const bool failed = WSASendMsg(handle, &message, 0, &sent, nullptr, nullptr) != 0;
+    return failed ? send_error(socket, outgoing) : Error{};
+}
+
+Error send_parts(Socket socket, const Outgoing& outgoing, WSABUF* parts) {
+    SOCKADDR_STORAGE name;
+    int name_size = 0;
+    if (outgoing.peer) {
+        name_size = to_sockaddr(*outgoing.peer, name);
+        if (name_size == 0) return unusable(*outgoing.peer, Operation::send);
+    }
+    auto* const address = name_size ? reinterpret_cast<sockaddr*>(&name) : nullptr;
+    for (std::size_t i = 0; i < outgoing.parts.size(); i++) {
+        const auto part = outgoing.parts[i];
+        parts[i] = {static_cast<ULONG>(part.size()),
+                    const_cast<char*>(reinterpret_cast<const char*>(part.data()))};
+    }
+    // Winsock wants at least one part, if only an empty one: the array has room for it.
+    if (outgoing.parts.empty()) parts[0] = {0, nullptr};
+    const auto count = static_cast<DWORD>((std::max)(outgoing.parts.size(), std::size_t{1}));
+    if (outgoing.segment_size != 0 || outgoing.info) {
+        WSAMSG message{address, name_size, parts, count, {0, nullptr}, 0};
+        return send_message(socket, outgoing, message);
+    }
+    DWORD sent = 0;
+    const SOCKET handle = handle_of(socket);
+    const bool failed = WSASendTo(handle, parts, count, &sent, 0, address, name_size, nullptr,
+                                  nullptr) != 0;
+    return failed ? send_error(socket, outgoing) : Error{};
+}
+
+Error send_one(Socket socket, const Outgoing& outgoing) {
+    const std::size_t count = outgoing.parts.size();
+    if (count <= parts_on_stack) {
+        WSABUF parts[parts_on_stack];
+        return send_parts(socket, outgoing, parts);
+    }
+    if (count > parts_max) return to_error(WSAEMSGSIZE, Operation::send);
+    const std::unique_ptr<WSABUF[]> parts(new (std::nothrow) WSABUF[count]);
+    if (!parts) return to_error(WSA_NOT_ENOUGH_MEMORY, Operation::send);
+    return send_parts(socket, outgoing, parts.get());
+}
+
+}  // namespace
+
+Error send_train(Socket socket, const Outgoing& outgoing) { return send_one(socket, outgoing); }
+
+Result<std::size_t> send(Socket socket, std::span<const Outgoing> outgoing) {
+    if (outgoing.empty()) return to_error(WSAEINVAL, Operation::send);
+    std::size_t count = 0;
+    for (const Outgoing& each : outgoing) {
+        const bool uncut = each.segment_size != 0 && known_segments_max() == 0;
+        const Error error =
+            uncut ? to_error(WSAEOPNOTSUPP, Operation::send) : send_one(socket, each);
+        if (error && count == 0) return error;
+        if (error) break;
+        count++;
+    }
+    return count;
+}
+
+}  // namespace platform
+
+#endif
