@@ -15,7 +15,7 @@ namespace platform {
 
 namespace {
 
-constexpr ULONG batch_max = 64;  // What is ready beyond it is reported by the next wait.
+constexpr ULONG batch_max = 32;  // What is ready beyond it is reported by the next wait.
 constexpr ULONG_PTR wake_key = 1;
 constexpr DWORD base_handle = _WSAIOR(IOC_WS2, 34);  // SIO_BASE_HANDLE; not in every mswsock.h.
 

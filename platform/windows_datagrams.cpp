@@ -151,17 +151,29 @@ Error receive_one(SOCKET socket, LPFN_WSARECVMSG receive_message, Incoming& inco
     return {};
 }
 
+// Winsock's word for a refusal, which only a connected socket asks to hear; it can tell nothing to
+// any other, and nothing can be made of a hop limit that was too low (WSAENETRESET).
+Error receive_wanted(Socket socket, LPFN_WSARECVMSG receive_message, Incoming& incoming) {
+    const SOCKET handle = handle_of(socket);
+    for (std::size_t unwanted = 0; unwanted < batch_max; unwanted++) {
+        const Error error = receive_one(handle, receive_message, incoming);
+        if (error.native != WSAECONNRESET && error.native != WSAENETRESET) return error;
+        if (error.native == WSAECONNRESET && peer_endpoint(socket)) {
+            return {Code::connection_refused, Operation::receive, error.native};
+        }
+    }
+    return to_error(WSAEWOULDBLOCK, Operation::receive);  // It stays readable: ask again later.
+}
+
 }  // namespace
 
-// With ICMP's reports switched off there is no error that only one call would be told, so a loop
-// swallows none.
+// The catch: a refusal that comes behind datagrams of the same call is not told; the next is.
 Result<std::size_t> receive(Socket socket, std::span<Incoming> incoming) {
     if (incoming.empty()) return to_error(WSAEINVAL, Operation::receive);
-    const SOCKET handle = handle_of(socket);
     std::size_t count = 0;
     for (Incoming& each : incoming.first((std::min)(batch_max, incoming.size()))) {
-        const auto receive_message = each.info ? receive_message_call(handle) : nullptr;
-        const Error error = receive_one(handle, receive_message, each);
+        const auto receive_message = each.info ? receive_message_call(handle_of(socket)) : nullptr;
+        const Error error = receive_wanted(socket, receive_message, each);
         if (error && count == 0) return error;
         if (error) break;
         count++;

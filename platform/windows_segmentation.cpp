@@ -26,7 +26,7 @@ class Mirror {
    public:
     explicit Mirror(int family) : socket_(::socket(family, SOCK_DGRAM, IPPROTO_UDP)) {
         SOCKADDR_STORAGE address{};
-        address.ss_family = static_cast<ADDRESS_FAMILY>(family);
+        address.ss_family = static_cast<decltype(address.ss_family)>(family);
         int size = sizeof(sockaddr_in);
         if (family == AF_INET) {
             auto* const four = reinterpret_cast<sockaddr_in*>(&address);

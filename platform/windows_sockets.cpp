@@ -17,24 +17,23 @@ namespace platform {
 namespace {
 
 // Not in every mswsock.h.
-constexpr DWORD report_refusals = _WSAIOW(IOC_VENDOR, 12);     // SIO_UDP_CONNRESET
-constexpr DWORD report_expiries = _WSAIOW(IOC_VENDOR, 15);     // SIO_UDP_NETRESET
-constexpr int coalesced_size_max = 3;                          // UDP_RECV_MAX_COALESCED_SIZE
+constexpr DWORD report_refusals = _WSAIOW(IOC_VENDOR, 12);  // SIO_UDP_CONNRESET
+constexpr DWORD report_expiries = _WSAIOW(IOC_VENDOR, 15);  // SIO_UDP_NETRESET
+constexpr int coalesced_size_max = 3;                       // UDP_RECV_MAX_COALESCED_SIZE
 
-void switch_off(SOCKET socket, DWORD control) {
-    BOOL off = FALSE;
+void set_reports(SOCKET socket, DWORD control, bool wanted) {
+    BOOL value = wanted;
     DWORD size = 0;
-    (void)WSAIoctl(socket, control, &off, sizeof off, nullptr, 0, &size, nullptr, nullptr);
+    (void)WSAIoctl(socket, control, &value, sizeof value, nullptr, 0, &size, nullptr, nullptr);
 }
 
 // What every socket of ours has in common, wherever it was born.
 bool prepare(SOCKET socket) {
     u_long on = 1;
-    if (ioctlsocket(socket, FIONBIO, &on) != 0) return false;
-    // An ICMP error for one peer would otherwise fail the next receive, whoever that is from
-    // (and an unconnected socket cannot tell whom it concerned).
-    switch_off(socket, report_refusals);
-    switch_off(socket, report_expiries);
+    if (ioctlsocket(socket, static_cast<long>(FIONBIO), &on) != 0) return false;
+    // What ICMP says of one peer would otherwise fail a receive that has nothing to do with it.
+    set_reports(socket, report_refusals, false);
+    set_reports(socket, report_expiries, false);
     // No trains on arrival: this platform does not take them apart.
     (void)set_integer(socket, IPPROTO_UDP, coalesced_size_max, 0);
     return true;
@@ -233,13 +232,17 @@ Error bind(Socket socket, const Endpoint& local) {
     return {Code::address_in_use, Operation::bind, error.native};
 }
 
+// Of its only peer a connected socket wants to know that nobody is there.
 Error connect(Socket socket, const Endpoint& peer) {
     SOCKADDR_STORAGE storage;
     const int size = to_sockaddr(peer, storage);
     if (size == 0) return unusable(peer, Operation::connect);
     const SOCKET handle = handle_of(socket);
-    if (::connect(handle, reinterpret_cast<sockaddr*>(&storage), size) == 0) return {};
-    return socket_error(handle, Operation::connect);
+    if (::connect(handle, reinterpret_cast<sockaddr*>(&storage), size) != 0) {
+        return socket_error(handle, Operation::connect);
+    }
+    set_reports(handle, report_refusals, true);
+    return {};
 }
 
 // To an address of zeros, which Winsock takes for nobody. Where the family must be none as well,
@@ -253,8 +256,11 @@ Error disconnect(Socket socket) {
     const int size = six ? int{sizeof(sockaddr_in6)} : int{sizeof(sockaddr_in)};
     const bool done = ::connect(handle, name, size) == 0 && !peer_endpoint(socket);
     nobody.ss_family = AF_UNSPEC;
-    if (done || ::connect(handle, name, sizeof nobody) == 0) return {};
-    return socket_error(handle, Operation::disconnect);
+    if (!done && ::connect(handle, name, sizeof nobody) != 0) {
+        return socket_error(handle, Operation::disconnect);
+    }
+    set_reports(handle, report_refusals, false);
+    return {};
 }
 
 // A socket without a name (WSAEINVAL) has the unspecified one, as everywhere else.
@@ -262,7 +268,8 @@ Result<Endpoint> local_endpoint(Socket socket) {
     const auto name = name_of(socket, Operation::local_endpoint, getsockname);
     if (name || name.error().code != Code::invalid_argument) return name;
     SOCKADDR_STORAGE unnamed{};
-    unnamed.ss_family = static_cast<ADDRESS_FAMILY>(to_domain(family_of(handle_of(socket))));
+    const int domain = to_domain(family_of(handle_of(socket)));
+    unnamed.ss_family = static_cast<decltype(unnamed.ss_family)>(domain);
     return to_endpoint(&unnamed, sizeof unnamed);
 }
 
