@@ -196,6 +196,7 @@ TESTS = \
     tests/platform/packet_info.run \
     tests/platform/poller.run \
     tests/platform/processes.run \
+    tests/platform/windows.run \
     tests/platform/workers.run
 
 # Those that need exceptions: `make test THROWING_TESTS=` leaves them out.
@@ -356,6 +357,7 @@ HEADERS = \
     tests/bench/starts.h \
     tests/bench/ticker.h \
     tests/bench/timers.h \
+    tests/core/aligned_memory.h \
     tests/core/probe.h \
     tests/core/scarce_memory.h \
     tests/net/faults.h \

@@ -20,15 +20,15 @@ inline bool allocation_fails() {
 }  // namespace test
 
 // Not inlined, or the compiler takes each pair for a mismatched one.
-__attribute__((noinline)) void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
     return test::allocation_fails() ? nullptr : std::malloc(size ? size : 1);
 }
-__attribute__((noinline)) void* operator new(std::size_t size) {
+[[gnu::noinline]] void* operator new(std::size_t size) {
     void* const memory = std::malloc(size ? size : 1);
     if (!memory) std::abort();
     return memory;
 }
-__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
 void operator delete(void* memory, const std::nothrow_t&) noexcept { operator delete(memory); }
 void* operator new[](std::size_t size) { return operator new(size); }

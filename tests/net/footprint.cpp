@@ -5,6 +5,7 @@
 #include <new>
 
 #include "net/arena.h"
+#include "tests/core/aligned_memory.h"
 #include "tests/net/support.h"
 
 namespace {
@@ -23,8 +24,7 @@ void* weigh(std::size_t size) {
 
 void* weigh_aligned(std::size_t size, std::align_val_t alignment) {
     if (weighing && size != arena_size) weight += size;
-    const auto unit = static_cast<std::size_t>(alignment);
-    void* const memory = std::aligned_alloc(unit, (size + unit - 1) / unit * unit);
+    void* const memory = test::allocate_aligned(size, static_cast<std::size_t>(alignment));
     if (!memory) std::abort();
     return memory;
 }
@@ -45,8 +45,10 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { test::free_aligned(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+    test::free_aligned(memory);
+}
 
 TEST_CASE("a loop with a timer and a socket that echoes takes 16 KiB beside its arena") {
     weight = sizeof(core::Loop);

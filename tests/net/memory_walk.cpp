@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "tests/core/aligned_memory.h"
 #include "tests/net/life.h"
 
 namespace {
@@ -29,7 +30,7 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
 
 void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
     const std::size_t unit = static_cast<std::size_t>(alignment);
-    return allocation_fails() ? nullptr : std::aligned_alloc(unit, (size + unit - 1) / unit * unit);
+    return allocation_fails() ? nullptr : test::allocate_aligned(size, unit);
 }
 
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
@@ -46,8 +47,10 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { test::free_aligned(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+    test::free_aligned(memory);
+}
 
 namespace {
 

@@ -140,6 +140,64 @@ TEST_CASE("what is forgotten is not reported, and may be watched again") {
     CHECK(becomes_readable(*poller, receiver));
 }
 
+TEST_CASE("without any interest nothing is reported, until there is some again") {
+    const auto poller = open_poller();
+    const Owned socket(*poller, loopback(Family::ipv4));
+    const Endpoint address = socket.address();
+    must(poller->watch(socket, test_token, {true, true}), "watch");
+    CHECK(must(poller->wait(in_milliseconds(*poller, 1000)), "wait").size() == 1);
+    must(poller->watch(socket, test_token, {}), "watch");
+    CHECK(!send_text(socket, hello, &address));
+    CHECK(must(poller->wait(in_milliseconds(*poller, 20)), "wait").empty());
+    CHECK(becomes_readable(*poller, socket));
+}
+
+TEST_CASE("what was forgotten does not speak for another socket in the same place") {
+    const auto poller = open_poller();
+    const Owned sender(*poller, Family::ipv4);
+    int same = 0;
+    for (std::uint32_t round = 0; round < 50; round++) {
+        Socket before;
+        {
+            const Owned socket(*poller, loopback(Family::ipv4));
+            before = socket;
+            const Endpoint address = socket.address();
+            must(poller->watch(socket, {round * 2}, {true, false}), "watch");
+            if (round % 2 == 0) (void)must(poller->wait(in_milliseconds(*poller, 1)), "wait");
+            CHECK(!send_text(sender, hello, &address));
+            poller->forget(socket, {round * 2});
+        }
+        const Owned socket(*poller, loopback(Family::ipv4));
+        const Endpoint address = socket.address();
+        same += before == socket;
+        must(poller->watch(socket, {round * 2 + 1}, {true, false}), "watch");
+        CHECK(must(poller->wait(in_milliseconds(*poller, 2)), "wait").empty());
+        CHECK(!send_text(sender, hello, &address));
+        const auto events = must(poller->wait(in_milliseconds(*poller, 2000)), "wait");
+        CHECK(events.size() == 1);
+        for (const Event& event : events) CHECK(event.token == Token{round * 2 + 1});
+        poller->forget(socket, {round * 2 + 1});
+    }
+    MESSAGE("in the same place: ", same, " of 50");
+}
+
+TEST_CASE("a poller may go while its sockets are watched") {
+    for (int round = 0; round < 20; round++) {
+        auto poller = open_poller();
+        std::vector<Owned> sockets;
+        for (std::uint32_t i = 0; i < 10; i++) {
+            sockets.emplace_back(*poller, loopback(Family::ipv4));
+            must(poller->watch(sockets[i], {i}, {true, false}), "watch");
+        }
+        (void)must(poller->wait(in_milliseconds(*poller, 1)), "wait");
+        poller->forget(sockets[3], {3});
+        must(poller->watch(sockets[4], {4}, {true, true}), "watch");
+        poller.reset();
+        const Endpoint address = sockets[0].address();
+        CHECK(!send_text(sockets[0], hello, &address));
+    }
+}
+
 TEST_CASE("watching what is no socket is an error") {
     const auto poller = open_poller();
     const Error error = poller->watch(Socket{}, test_token, {true, false});
