@@ -266,6 +266,8 @@ Result<std::size_t> interface_indexes(Poller&, std::span<std::uint32_t> indexes)
     return count;
 }
 
+void use_binary_channels() {}  // They know nothing else.
+
 void abandon(std::string_view text) {
     // One call, so that lines of several threads do not mix. Nobody is left to tell of a failure.
     char newline = '\n';

@@ -6,6 +6,9 @@
 
 #include "platform/windows_sockets.h"
 
+#include <fcntl.h>
+#include <io.h>
+
 #include <climits>
 #include <cstdlib>
 
@@ -309,6 +312,11 @@ Result<std::int32_t> get_option(Socket socket, Option option) {
 }
 
 Result<std::size_t> receive_errors(Socket, std::span<Report>) { return std::size_t{0}; }
+
+void use_binary_channels() {
+    (void)_setmode(0, _O_BINARY);
+    (void)_setmode(1, _O_BINARY);
+}
 
 void abandon(std::string_view text) {
     // One call, so that lines of several threads do not mix, unless the line is a long one.

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "platform/platform.h"
 #include "tools/volley/verbs.h"
 
 namespace {
@@ -32,6 +33,7 @@ void print_overview() {
 }  // namespace
 
 int main(int count, char** arguments) {
+    platform::use_binary_channels();
     const std::string_view word = count > 1 ? arguments[1] : "";
     if (word.empty()) {
         tool::usage_error("a verb is missing: listen, send or echo; see 'volley --help'");
