@@ -265,7 +265,7 @@ void release_interrupt(Job&);
 // getaddrinfo(3); blocks, for use inside a Job. How many endpoints were written, at least one.
 Result<std::size_t> resolve(Job&, std::string_view host, Family, std::span<Endpoint>);
 
-// For tools: standard input and output carry bytes as they are. Windows would change line ends.
+// For tools: the standard channels carry bytes as they are. Windows would change line ends.
 void use_binary_channels();
 
 // Prints one line to stderr and aborts: the end of a program that ignores an error.

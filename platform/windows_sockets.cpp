@@ -316,6 +316,7 @@ Result<std::size_t> receive_errors(Socket, std::span<Report>) { return std::size
 void use_binary_channels() {
     (void)_setmode(0, _O_BINARY);
     (void)_setmode(1, _O_BINARY);
+    (void)_setmode(2, _O_BINARY);
 }
 
 void abandon(std::string_view text) {
