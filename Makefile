@@ -90,6 +90,7 @@ LIBRARY = \
     platform/windows_error.o \
     platform/windows_interrupts.o \
     platform/windows_membership.o \
+    platform/windows_packets.o \
     platform/windows_paths.o \
     platform/windows_resolve.o \
     platform/windows_segmentation.o \

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "platform/control.h"
+#include "platform/platform.h"
 #include "platform/windows_system.h"
 
 namespace platform {
@@ -29,5 +30,12 @@ struct WindowsControl {
 
 using WindowsControlWriter = ControlWriter<WindowsControl, WSAMSG>;
 using WindowsControlReader = ControlReader<WindowsControl>;
+
+// A PacketInfo's way from and to control messages.
+struct PacketCodec {
+    void (*clear)(PacketInfo&);
+    void (*read)(const ControlItem&, PacketInfo&);
+    Error (*put)(WindowsControlWriter&, const PacketInfo&, const Endpoint& destination);
+};
 
 }  // namespace platform

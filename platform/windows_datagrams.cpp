@@ -1,6 +1,6 @@
 // How datagrams move on Windows: one call for each, in a loop, as there is no call for many.
 // Trains leave in one piece (UDP_SEND_MSG_SIZE) where a round trip on loopback has shown that the
-// system cuts them; none is accepted on arrival. Packet information travels in control messages.
+// system cuts them; none is accepted on arrival.
 // The catch: a truncated datagram is an error to Winsock, and its size is then not told reliably.
 #ifdef _WIN32
 
@@ -20,7 +20,6 @@ constexpr std::size_t batch_max = 32;
 constexpr std::size_t parts_on_stack = 256;  // Two trains of the longest kind.
 constexpr std::size_t parts_max = 1024;      // As on Unix, so that programs mean the same.
 constexpr int send_message_size = 2;         // UDP_SEND_MSG_SIZE; not in every ws2ipdef.h.
-constexpr int traffic_class_ipv6 = 39;       // IPV6_TCLASS, likewise.
 
 constexpr std::size_t received_control_size =
     WindowsControl::space(sizeof(IN_PKTINFO)) + WindowsControl::space(sizeof(IN6_PKTINFO)) +
@@ -45,34 +44,6 @@ LPFN_WSARECVMSG receive_message_call(SOCKET socket) {
     return call;
 }
 
-void read_item(const ControlItem& item, PacketInfo& info) {
-    int integer;
-    if (item.level == IPPROTO_IP && item.type == IP_PKTINFO) {
-        IN_PKTINFO packet;
-        if (!item.read(packet)) return;
-        info.local.family = Family::ipv4;
-        info.local.size = sizeof packet.ipi_addr;
-        std::memcpy(info.local.bytes.data(), &packet.ipi_addr, sizeof packet.ipi_addr);
-        info.interface_index = packet.ipi_ifindex;
-    } else if (item.level == IPPROTO_IPV6 && item.type == IPV6_PKTINFO) {
-        IN6_PKTINFO packet;
-        if (!item.read(packet)) return;
-        info.local.family = Family::ipv6;
-        info.local.size = sizeof packet.ipi6_addr;
-        std::memcpy(info.local.bytes.data(), &packet.ipi6_addr, sizeof packet.ipi6_addr);
-        info.interface_index = packet.ipi6_ifindex;
-        const bool zoned = IN6_IS_ADDR_LINKLOCAL(&packet.ipi6_addr) ||
-                           IN6_IS_ADDR_MC_LINKLOCAL(&packet.ipi6_addr);
-        if (zoned) info.local.scope = info.interface_index;
-    } else if ((item.level == IPPROTO_IP && (item.type == IP_TTL || item.type == IP_RECVTTL)) ||
-               (item.level == IPPROTO_IPV6 && item.type == IPV6_HOPLIMIT)) {
-        if (item.read(integer)) info.hop_limit = static_cast<std::int16_t>(integer);
-    } else if ((item.level == IPPROTO_IP && item.type == IP_TOS) ||
-               (item.level == IPPROTO_IPV6 && item.type == traffic_class_ipv6)) {
-        if (item.read(integer)) info.traffic_class = static_cast<std::int16_t>(integer);
-    }
-}
-
 // A dual-stack socket speaks IPv6: what came by IPv4 has mapped addresses, at both ends.
 void map(Endpoint& endpoint) {
     constexpr std::uint8_t prefix[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -82,22 +53,12 @@ void map(Endpoint& endpoint) {
     endpoint.size = 16;
 }
 
-// Not by assignment: most of an Endpoint is room for a path, which nobody needs cleared.
-void clear(PacketInfo& info) {
-    read_sockaddr(nullptr, 0, info.local);
-    info.interface_index = 0;
-    info.hop_limit = -1;
-    info.traffic_class = -1;
-    info.timestamp = 0;
-}
-
 void read_info(const WSAMSG& message, const Endpoint& peer, PacketInfo& info) {
-    clear(info);
     if (message.dwFlags & MSG_CTRUNC) return;
     WindowsControlReader reader({reinterpret_cast<const std::byte*>(message.Control.buf),
                                  message.Control.len});
     ControlItem item;
-    while (reader.next(item)) read_item(item, info);
+    while (reader.next(item)) info.codec->read(item, info);
     if (info.local.family == Family::ipv4 && peer.family == Family::ipv6) map(info.local);
 }
 
@@ -146,7 +107,7 @@ Error receive_one(SOCKET socket, LPFN_WSARECVMSG receive_message, Incoming& inco
     incoming.truncated = truncated || (message.dwFlags & MSG_TRUNC) != 0;
     incoming.segment_size = 0;
     read_sockaddr(&name, static_cast<std::size_t>(name_size), incoming.peer);
-    if (incoming.info) clear(*incoming.info);
+    if (incoming.info) incoming.info->codec->clear(*incoming.info);
     if (incoming.info && receive_message) read_info(message, incoming.peer, *incoming.info);
     return {};
 }
@@ -191,38 +152,6 @@ Endpoint destination_of(Socket socket, const Outgoing& outgoing) {
     return peer ? *peer : Endpoint{};
 }
 
-// False when the source is of another family than the destination.
-bool put_info(WindowsControlWriter& writer, const PacketInfo& info, const Endpoint& destination) {
-    const bool chosen = info.local.family != Family::none || info.interface_index != 0;
-    const bool chosen_ipv4 = info.local.family == Family::ipv4 || is_mapped(info.local);
-    const int hop_limit = info.hop_limit;
-    const int traffic_class = info.traffic_class;
-    if (destination.family == Family::ipv4 || is_mapped(destination)) {
-        if (info.local.family != Family::none && !chosen_ipv4) return false;
-        if (chosen) {
-            IN_PKTINFO packet{};
-            packet.ipi_ifindex = info.interface_index;
-            packet.ipi_addr = to_ipv4(info.local);
-            writer.put(IPPROTO_IP, IP_PKTINFO, packet);
-        }
-        if (hop_limit >= 0) writer.put(IPPROTO_IP, IP_TTL, hop_limit);
-        if (traffic_class >= 0) writer.put(IPPROTO_IP, IP_TOS, traffic_class);
-    } else if (destination.family == Family::ipv6) {
-        if (chosen_ipv4 || info.local.family == Family::local) return false;
-        if (chosen) {
-            IN6_PKTINFO packet{};
-            packet.ipi6_ifindex = info.interface_index;
-            if (info.local.family == Family::ipv6) {
-                std::memcpy(&packet.ipi6_addr, info.local.bytes.data(), sizeof packet.ipi6_addr);
-            }
-            writer.put(IPPROTO_IPV6, IPV6_PKTINFO, packet);
-        }
-        if (hop_limit >= 0) writer.put(IPPROTO_IPV6, IPV6_HOPLIMIT, hop_limit);
-        if (traffic_class >= 0) writer.put(IPPROTO_IPV6, traffic_class_ipv6, traffic_class);
-    }
-    return true;
-}
-
 // Winsock calls it invalid, or not connected, where others say what is missing: an address.
 Error send_error(Socket socket, const Outgoing& outgoing) {
     const Error error = socket_error(handle_of(socket), Operation::send);
@@ -238,9 +167,9 @@ Error send_message(Socket socket, const Outgoing& outgoing, WSAMSG& message) {
         if (outgoing.segment_size != 0) {
             writer.put(IPPROTO_UDP, send_message_size, DWORD{outgoing.segment_size});
         }
-        if (outgoing.info &&
-            !put_info(writer, *outgoing.info, destination_of(socket, outgoing))) {
-            return to_error(WSAEINVAL, Operation::send);
+        if (const PacketInfo* const info = outgoing.info) {
+            const Error error = info->codec->put(writer, *info, destination_of(socket, outgoing));
+            if (error) return error;
         }
     }
     DWORD sent = 0;
