@@ -122,6 +122,7 @@ TEST_CASE("the handle is readable until what woke it has been dealt with") {
 }
 
 TEST_CASE("what was posted before the handle was asked for makes it readable, between turns too") {
+    if (!has_handle(Loop())) return;
     Loop loop;
     int calls = 0;
     CHECK_FALSE(loop.turn());
