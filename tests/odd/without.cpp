@@ -1,6 +1,6 @@
 // Runs a program on a kernel without what old ones and sandboxes lack: recvmmsg, sendmmsg, eventfd,
 // epoll_pwait2, and trains (UDP_SEGMENT, UDP_GRO). A filter answers for it, whoever makes the call.
-//     make test RUN='sh tests/odd/run.sh without tests/odd/without.exe'
+//     make test RUN='sh tests/leave_out.sh without tests/odd/without.exe'
 // Catch: a filter sees numbers, no memory: a train's length in a control message gets past it.
 #ifdef __linux__
 
