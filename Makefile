@@ -76,6 +76,7 @@ LIBRARY = \
     platform/poll.o \
     platform/posix_absent.o \
     platform/posix_address.o \
+    platform/posix_channels.o \
     platform/posix_datagrams.o \
     platform/posix_error.o \
     platform/posix_interrupts.o \
@@ -86,6 +87,7 @@ LIBRARY = \
     platform/posix_sockets.o \
     platform/posix_workers.o \
     platform/spin_lock.o \
+    platform/windows_channels.o \
     platform/windows_datagrams.o \
     platform/windows_error.o \
     platform/windows_interrupts.o \
@@ -100,6 +102,7 @@ LIBRARY = \
 TOOL = \
     tools/volley/arguments.o \
     tools/volley/echo.o \
+    tools/volley/input.o \
     tools/volley/listen.o \
     tools/volley/main.o \
     tools/volley/send.o \
@@ -372,6 +375,7 @@ HEADERS = \
     tests/platform/support.h \
     tests/sanitizers.h \
     tools/volley/arguments.h \
+    tools/volley/input.h \
     tools/volley/session.h \
     tools/volley/verbs.h
 
@@ -473,7 +477,8 @@ help:
 	@echo 'make install  into DESTDIR= PREFIX=$(PREFIX) LIBDIR= MANDIR=; make uninstall'
 	@echo 'make clean    removes all that make made'
 	@echo 'Variables: CXX CXXFLAGS CPPFLAGS LDFLAGS LDLIBS AR, and RUN, which runs a program:'
-	@echo 'make CXX=x86_64-w64-mingw32-g++ LDLIBS="-static -lws2_32" RUN=wine test'
+	@echo 'make test CXX=x86_64-w64-mingw32-g++ AR=x86_64-w64-mingw32-ar \'
+	@echo '    LDLIBS="-static -lws2_32" RUN="sh tests/leave_out.sh wine sh tests/wine.sh"'
 
 libvolley.a: $(LIBRARY)
 	rm -f $@

@@ -265,8 +265,12 @@ void release_interrupt(Job&);
 // getaddrinfo(3); blocks, for use inside a Job. How many endpoints were written, at least one.
 Result<std::size_t> resolve(Job&, std::string_view host, Family, std::span<Endpoint>);
 
-// For tools: the standard channels carry bytes as they are. Windows would change line ends.
-void use_binary_channels();
+// ---- The standard channels, for tools ----------------------------------------------------------
+
+void use_binary_channels();  // They carry bytes as they are; Windows would change line ends.
+
+// What is there, and waits for it. Zero: the end.
+Result<std::size_t> read_input(std::span<std::byte>);
 
 // Prints one line to stderr and aborts: the end of a program that ignores an error.
 [[noreturn]] void abandon(std::string_view text);

@@ -6,11 +6,9 @@
 
 #include <fcntl.h>
 #include <net/if.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <climits>
-#include <cstdlib>
 #include <cstring>
 
 #include "platform/posix_address.h"
@@ -264,16 +262,6 @@ Result<std::size_t> interface_indexes(Poller&, std::span<std::uint32_t> indexes)
     }
     if_freenameindex(all);
     return count;
-}
-
-void use_binary_channels() {}  // They know nothing else.
-
-void abandon(std::string_view text) {
-    // One call, so that lines of several threads do not mix. Nobody is left to tell of a failure.
-    char newline = '\n';
-    iovec parts[] = {{const_cast<char*>(text.data()), text.size()}, {&newline, 1}};
-    (void)!writev(STDERR_FILENO, parts, 2);
-    std::abort();
 }
 
 }  // namespace platform

@@ -6,11 +6,7 @@
 
 #include "platform/windows_sockets.h"
 
-#include <fcntl.h>
-#include <io.h>
-
 #include <climits>
-#include <cstdlib>
 
 #include "platform/windows_address.h"
 #include "platform/windows_error.h"
@@ -312,29 +308,6 @@ Result<std::int32_t> get_option(Socket socket, Option option) {
 }
 
 Result<std::size_t> receive_errors(Socket, std::span<Report>) { return std::size_t{0}; }
-
-void use_binary_channels() {
-    (void)_setmode(0, _O_BINARY);
-    (void)_setmode(1, _O_BINARY);
-    (void)_setmode(2, _O_BINARY);
-}
-
-void abandon(std::string_view text) {
-    // One call, so that lines of several threads do not mix, unless the line is a long one.
-    const HANDLE channel = GetStdHandle(STD_ERROR_HANDLE);
-    char line[1024];
-    std::size_t size = 0;
-    DWORD written;
-    for (const char c : text) {
-        line[size++] = c;
-        if (size < sizeof line) continue;
-        (void)WriteFile(channel, line, static_cast<DWORD>(size), &written, nullptr);
-        size = 0;
-    }
-    line[size++] = '\n';
-    (void)WriteFile(channel, line, static_cast<DWORD>(size), &written, nullptr);
-    std::abort();
-}
 
 }  // namespace platform
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "tools/volley/input.h"
 #include "tools/volley/session.h"
 #include "tools/volley/verbs.h"
 
@@ -10,42 +11,12 @@ namespace tool {
 
 namespace {
 
-// Reads lines without ever holding up the loop where standard input can be watched; a file cannot
-// (and need not) be. One byte at a time, because only what has been read is known to be there.
-class Lines {
-   public:
-    explicit Lines(std::FILE* file) : file_(file) { std::setvbuf(file, nullptr, _IONBF, 0); }
-
-    // The next whole line; false when it is not there yet, or at the end.
-    bool next(std::string& line, bool may_block) {
-        do {
-            const int character = std::fgetc(file_);
-            if (character == EOF) {
-                ended_ = true;
-                line = std::exchange(partial_, {});
-                return !line.empty();
-            }
-            if (character == '\n') {
-                line = std::exchange(partial_, {});
-                return true;
-            }
-            partial_ += static_cast<char>(character);
-        } while (may_block);
-        return false;
-    }
-    bool ended() const { return ended_; }
-
-   private:
-    std::FILE* file_;
-    std::string partial_;
-    bool ended_ = false;
-};
-
 class Sender {
    public:
     explicit Sender(const Arguments& arguments)
         : arguments_(arguments), place_(destination(arguments)),
-          session_(arguments, type_of(place_, arguments)), lines_(stdin),
+          session_(arguments, type_of(place_, arguments)),
+          input_(session_.loop, [this] { go_on(); }),
           repeats_(static_cast<std::uint64_t>(
               arguments.number("--count", 1, 1, 1'000'000'000'000))),
           interval_(nanoseconds(arguments.seconds("--interval", 0))),
@@ -93,15 +64,7 @@ class Sender {
             const platform::Error error = session_.socket.set_multicast_interface(interface);
             if (error) return session_.fail(net::text(error) + " " + interface);
         }
-        if (arguments_.rest.size() > 1) return go_on();
-        net::Result<core::Watch> watch =
-            session_.loop.watch(0, {.readable = true}, [this] { read_available(); });
-        if (watch) {
-            input_ = *std::move(watch);
-            watched_ = reading_ = true;
-        } else {
-            go_on();
-        }
+        go_on();
     }
 
     // Sends until there is enough in the queue; the callbacks of these go on.
@@ -111,12 +74,13 @@ class Sender {
             if (texts > 0) {
                 send_text(arguments_.rest[1 + static_cast<std::size_t>(next_ % texts)]);
                 if (++next_ == repeats_ * texts) finish();
-            } else if (!watched_) {
-                std::string line;
-                if (lines_.next(line, true)) send_text(line);
-                if (lines_.ended()) finish();
+            } else if (auto line = input_.next()) {
+                send_text(*std::move(line));
+            } else if (input_.error()) {
+                return session_.fail(net::text(input_.error()));
             } else {
-                return read(true);
+                if (input_.ended()) finish();
+                return;
             }
             pause();
         }
@@ -135,23 +99,8 @@ class Sender {
         });
     }
 
-    void read_available() {
-        std::string line;
-        const bool whole = lines_.next(line, false);
-        if (whole) send_text(line);
-        if (lines_.ended()) return finish();
-        if (whole) pause();
-        if (!ready()) read(false);
-    }
-
-    void read(bool on) {
-        if (std::exchange(reading_, on) == on) return;
-        const platform::Error error = input_.change({.readable = on});
-        if (error) session_.fail(net::text(error));
-    }
-
-    void send_text(const std::string& text) {
-        session_.send(place_, std::string(text),
+    void send_text(std::string text) {
+        session_.send(place_, std::move(text),
                       [this](const net::Failure& failure, std::size_t bytes) {
                           if (failure) return session_.fail(failure);
                           session_.sent++;
@@ -178,15 +127,12 @@ class Sender {
     const Arguments& arguments_;
     Place place_;
     Session session_;
-    Lines lines_;
-    core::Watch input_;
+    Input input_;
     core::Timer pause_;  // Between two datagrams, or for answers.
     std::uint64_t repeats_;
     std::chrono::nanoseconds interval_;
     std::chrono::nanoseconds wait_;
     std::uint64_t next_ = 0;
-    bool watched_ = false;
-    bool reading_ = false;
     bool waiting_ = false;
     bool done_ = false;
 };
