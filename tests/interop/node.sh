@@ -1,10 +1,10 @@
 #!/bin/sh
-# Node's dgram as the other side: echo, send and listen, and connected sockets, each in both
-# directions, over IPv4 and IPv6, with datagrams from empty to the largest.
+# Node's dgram as the other side of the tool: echo, send and listen over IPv4 and IPv6, with
+# datagrams from empty to the largest. VOLLEY may be another system's tool.
 # shellcheck source=tests/harness.sh source=tests/hosts.sh disable=SC2034,SC2086,SC2154
 . "$(dirname "$0")/../harness.sh"
 need node
-need_built "$VOLLEY" "$PROBE" "$EXAMPLES_DIR/echo$SUFFIX"
+need_built "$VOLLEY"
 node=tests/interop/node
 
 echoes() {  # type, address as a place, address, what of ours
@@ -24,14 +24,6 @@ expect server 'sent 2000 datagrams \(([0-9]+) bytes\), received 2000 datagrams \
 deny server 'not answered'
 echoes udp6 '[::1]' ::1 "$VOLLEY" echo --rate 0
 expect server 'sent 2000 datagrams \(([0-9]+) bytes\), received 2000 datagrams \(\1 bytes\)'
-
-# The README's server.
-start server "$EXAMPLES_DIR/echo$SUFFIX" 0
-await server 'listening on'
-run 0 node $node/echo_client.js udp4 127.0.0.1 "$(port server)"
-ok "udp4: Node to the README's echo server and back: $(cat "$work/run.out")"
-interrupt server
-end server
 
 for type in udp4 udp6; do
     address=127.0.0.1
@@ -54,47 +46,3 @@ deny listener truncated
 ok 'udp4: 65507 bytes are printed in full, and not called truncated'
 interrupt listener
 end listener
-
-connected() {  # type, address
-    start server node $node/echo_server.js "$1" "$2"
-    await server 'listening on'
-    start_fed probe "$PROBE" "$1"
-    say probe connect "$2" "$(port server)"
-    await probe 'connected to'
-    say probe send hello
-    await probe 'message: 5 bytes, .*: hello'
-    ok "$1: volley, connected, talks to Node"
-    say probe send stranger
-    await probe ': after the stranger'
-    deny probe ': from a stranger'
-    ok "$1: and hears nobody else"
-    say probe send sizes
-    for number in 1 2 3 4 5; do
-        await server '^sends:' $number
-        sent=$(sed -n 's/^sends: //p' "$work/server.out" | sed -n ${number}p)
-        await probe "message: $sent"
-        say probe send next
-    done
-    ok "$1: five datagrams from Node, from empty to the largest: their checksums are right"
-    say probe send_size 65507
-    await server 'got: 65507 bytes'
-    await probe 'message: 65507 bytes'
-    deny probe 'truncated|error:|send .*E[A-Z]'
-    ok "$1: 65507 bytes from the connected socket, and back"
-    say probe quit
-    end probe
-    kill -TERM "$(process server)"
-    end server 1
-}
-connected udp4 127.0.0.1
-connected udp6 ::1
-
-# The example: a connected socket whose peer is Node, then nobody.
-start server node $node/echo_server.js udp4 127.0.0.1
-await server 'listening on'
-closed=$(port server)
-run 0 "$EXAMPLES_DIR/connected_send$SUFFIX" "$closed"
-await server 'got: 10 bytes'
-ok 'udp4: the example connected_send reaches Node'
-kill -TERM "$(process server)"
-end server 1
