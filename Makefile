@@ -315,6 +315,7 @@ HEADERS = \
     platform/job_queue.h \
     platform/linux_wake.h \
     platform/platform.h \
+    platform/poll_set.h \
     platform/posix_address.h \
     platform/posix_clock.h \
     platform/posix_control.h \
