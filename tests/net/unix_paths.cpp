@@ -407,7 +407,7 @@ TEST_CASE("[15][50] each callback of a path's bind may close, destroy or bind th
 TEST_CASE("[53] a path is private unless told otherwise, whatever the umask is") {
     const Audit audit;
     core::Loop loop;
-    for (const mode_t mask : {0u, 022u, 077u}) {
+    for (const mode_t mask : std::initializer_list<mode_t>{0, 022, 077}) {
         CAPTURE(mask);
         const Umask umask(mask);
         const Path path("mode");
