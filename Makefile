@@ -400,7 +400,9 @@ PUBLIC = \
     platform/error.h \
     platform/platform.h
 
-FLAGS        = -std=c++20 -I. -isystem build/doctest/usr/include
+# For the tests alone: doctest's asserts as calls, which compile in two thirds of the time.
+DOCTEST      = -isystem build/doctest/usr/include -DDOCTEST_CONFIG_SUPER_FAST_ASSERTS
+FLAGS        = -std=c++20 -I. $(DOCTEST)
 COMPILE      = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK         = $(CXX) $(CXXFLAGS) $(LDFLAGS)
 ALL_TESTS    = $(TESTS) $(THROWING_TESTS)
