@@ -46,8 +46,7 @@ class Flood {
    public:
     explicit Flood(const Address& to)
         : thread_([this, to] {
-              Wire wire;
-              while (!ended_) (void)wire.write("flood", to);
+              while (!ended_) (void)wire_.write("flood", to);
           }) {}
     ~Flood() {
         ended_ = true;
@@ -55,12 +54,14 @@ class Flood {
     }
 
    private:
+    Wire wire_;
     std::atomic<bool> ended_{false};
     std::thread thread_;
 };
 
 // Each send is asked for in the callback of the one before.
 struct Chain {
+    const Wire wire;
     int length = test::sanitized() ? 20'000 : 1'000'000;
     int sent = 0;
     int failed = 0;
@@ -72,7 +73,6 @@ struct Chain {
 
     void run() {
         core::Loop loop;
-        const Wire wire;
         const Address to = wire.address();
         Datagram socket(loop, Type::udp4);
         int seen = -1;
@@ -114,8 +114,8 @@ TEST_CASE("[4] 1,000,000 chained sends on a 64 KiB stack neither recurse nor sta
         return nullptr;
     };
     const int failed = pthread_create(&thread, &attributes, run, &chain);
-    CHECK(failed == 0);
     if (failed == 0) pthread_join(thread, nullptr);
+    CHECK(failed == 0);
     pthread_attr_destroy(&attributes);
     CHECK(chain.ended);
     CHECK(chain.sent == chain.length);
