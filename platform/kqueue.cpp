@@ -25,7 +25,7 @@ namespace platform {
 
 namespace {
 
-constexpr int batch_max = 64;  // What is ready beyond it is reported by the next wait.
+constexpr int batch_max = 32;  // Of 32 bytes each. What is ready beyond it: by the next wait.
 constexpr std::uint64_t sleep_max = 86'400'000'000'000;  // Some refuse more than a day (EINVAL).
 
 using KernelEvent = struct kevent;  // The function of the same name hides it.
