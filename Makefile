@@ -4,7 +4,7 @@
 # tree. The catch of portability is that lists are written out: tests/check_lists.sh guards them.
 .POSIX:
 .SUFFIXES:
-.SUFFIXES: .cpp .o .exe .example .fuzz .run
+.SUFFIXES: .cpp .o .exe .example .fuzz .run .simulation .simulated
 
 CXX      = c++
 CXXFLAGS = -O2 -Wall -Wextra
@@ -34,7 +34,8 @@ ROUNDS  = 7
 SECONDS = 0.1
 PLOTS   = .github/bench
 
-LIBRARY = \
+# What every platform shares; what real systems need; what the simulated one is made of.
+PORTABLE = \
     core/growing.o \
     core/loop.o \
     core/posts.o \
@@ -60,10 +61,14 @@ LIBRARY = \
     net/resolver.o \
     net/text.o \
     net/volley.o \
+    platform/error.o \
+    platform/mailbox.o \
+    platform/spin_lock.o
+
+SYSTEMS = \
     platform/bsd_datagrams.o \
     platform/darwin_datagrams.o \
     platform/epoll.o \
-    platform/error.o \
     platform/iocp.o \
     platform/kqueue.o \
     platform/linux_datagrams.o \
@@ -72,7 +77,6 @@ LIBRARY = \
     platform/linux_packets.o \
     platform/linux_segmentation.o \
     platform/local_path.o \
-    platform/mailbox.o \
     platform/poll.o \
     platform/posix_absent.o \
     platform/posix_address.o \
@@ -86,7 +90,6 @@ LIBRARY = \
     platform/posix_resolve.o \
     platform/posix_sockets.o \
     platform/posix_workers.o \
-    platform/spin_lock.o \
     platform/windows_channels.o \
     platform/windows_datagrams.o \
     platform/windows_error.o \
@@ -98,6 +101,27 @@ LIBRARY = \
     platform/windows_segmentation.o \
     platform/windows_sockets.o \
     platform/windows_workers.o
+
+SIMULATION = \
+    platform/simulation/addresses.o \
+    platform/simulation/channels.o \
+    platform/simulation/datagrams.o \
+    platform/simulation/delivery.o \
+    platform/simulation/interrupts.o \
+    platform/simulation/local.o \
+    platform/simulation/membership.o \
+    platform/simulation/nat.o \
+    platform/simulation/network.o \
+    platform/simulation/options.o \
+    platform/simulation/poller.o \
+    platform/simulation/registry.o \
+    platform/simulation/resolve.o \
+    platform/simulation/sockets.o \
+    platform/simulation/text.o \
+    platform/simulation/time.o \
+    platform/simulation/trace.o \
+    platform/simulation/workers.o \
+    platform/simulation/world.o
 
 TOOL = \
     tools/volley/arguments.o \
@@ -202,6 +226,11 @@ TESTS = \
     tests/platform/processes.run \
     tests/platform/windows.run \
     tests/platform/workers.run
+
+# Those of the above that run in the simulation too, without what odd/simulation.txt names.
+SIMULATED_TESTS = \
+    tests/platform/datagrams.simulated \
+    tests/platform/poller.simulated
 
 # Those that need exceptions: `make test THROWING_TESTS=` leaves them out.
 THROWING_TESTS = \
@@ -324,6 +353,11 @@ HEADERS = \
     platform/posix_options.h \
     platform/posix_sockets.h \
     platform/posix_wake.h \
+    platform/simulation/random.h \
+    platform/simulation/simulation.h \
+    platform/simulation/state.h \
+    platform/simulation/text.h \
+    platform/simulation/trace.h \
     platform/windows_address.h \
     platform/windows_afd.h \
     platform/windows_control.h \
@@ -398,28 +432,31 @@ PUBLIC = \
     net/throwing.h \
     platform/endpoint.h \
     platform/error.h \
-    platform/platform.h
+    platform/platform.h \
+    platform/simulation/simulation.h
 
 # For the tests alone: doctest's asserts as calls, which compile in two thirds of the time.
 DOCTEST      = -isystem build/doctest/usr/include -DDOCTEST_CONFIG_SUPER_FAST_ASSERTS
 FLAGS        = -std=c++20 -I. $(DOCTEST)
+LIBRARY      = $(PORTABLE) $(SYSTEMS)
 COMPILE      = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK         = $(CXX) $(CXXFLAGS) $(LDFLAGS)
 ALL_TESTS    = $(TESTS) $(THROWING_TESTS)
 BENCH        = $(BENCH_CONTENDER) $(BENCH_OURS) $(BENCH_RAW) $(BENCH_DRIVER) $(BENCH_PLOTS)
 BENCH_PEERS  = $(BENCH_LIBUV) $(BENCH_ASIO)
+SIMULATED_PROGRAMS = $(SIMULATED_TESTS:.simulated=.simulation)
 TEST_OBJECTS = tests/main.o $(ALL_TESTS:.run=.o) $(PROGRAMS:.exe=.o)
 
-default: libvolley.a volley
+default: libvolley.a libvolley-simulation.a volley
 
 all: default $(EXAMPLES)
 
 demo: all tools/demo/demo.exe
 	$(RUN) tools/demo/demo.exe
 
-programs: all $(PROGRAMS) $(ALL_TESTS:.run=.exe)
+programs: all $(PROGRAMS) $(ALL_TESTS:.run=.exe) $(SIMULATED_PROGRAMS)
 
-test: programs check $(ALL_TESTS)
+test: programs check $(ALL_TESTS) $(SIMULATED_TESTS)
 
 check:
 	@failed=0; for check in $(CHECKS); do \
@@ -445,7 +482,7 @@ bench-plots: build/bench/plots
 install: default
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(MANDIR)/man1
 	$(INSTALL) -m 755 volley $(DESTDIR)$(PREFIX)/bin
-	$(INSTALL) -m 644 libvolley.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 libvolley.a libvolley-simulation.a $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 644 tools/volley/volley.1 $(DESTDIR)$(MANDIR)/man1
 	sed -e '1d' -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' tools/install/volley.pc.in \
@@ -459,15 +496,18 @@ install: default
 uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/include/volley
 	rm -f $(DESTDIR)$(PREFIX)/bin/volley $(DESTDIR)$(LIBDIR)/libvolley.a \
+	    $(DESTDIR)$(LIBDIR)/libvolley-simulation.a \
 	    $(DESTDIR)$(LIBDIR)/pkgconfig/volley.pc $(DESTDIR)$(MANDIR)/man1/volley.1
 
 clean:
-	rm -rf build libvolley.a volley volley.exe
+	rm -rf build libvolley.a libvolley-simulation.a volley volley.exe
 	find core net platform tests tools \( -name '*.o' -o -name '*.exe' -o -name '*.example' \
-	    -o -name '*.fuzz' -o -name '*.run' -o -name '*.a' \) -exec rm -f {} +
+	    -o -name '*.fuzz' -o -name '*.run' -o -name '*.simulation' \
+	    -o -name '*.simulated' -o -name '*.a' \) -exec rm -f {} +
 
 help:
-	@echo 'make          the library (libvolley.a) and the tool (./volley)'
+	@echo 'make          the library (libvolley.a), the same on a simulated network'
+	@echo '              (libvolley-simulation.a), and the tool (./volley)'
 	@echo 'make all      these and the examples (tools/examples/*.example)'
 	@echo 'make demo     builds everything and shows it at work'
 	@echo 'make programs everything and the test programs, and runs none'
@@ -486,6 +526,10 @@ help:
 libvolley.a: $(LIBRARY)
 	rm -f $@
 	$(AR) rcs $@ $(LIBRARY)
+
+libvolley-simulation.a: $(PORTABLE) $(SIMULATION)
+	rm -f $@
+	$(AR) rcs $@ $(PORTABLE) $(SIMULATION)
 
 volley: $(TOOL) libvolley.a
 	$(LINK) -o $@ $(TOOL) libvolley.a $(LDLIBS)
@@ -545,11 +589,21 @@ build/doctest.found:
 	$(RUN) ./$<
 	touch $@
 
+# The same object, on the platform that does not exist.
+.o.simulation:
+	$(LINK) -o $@ $< tests/main.a libvolley-simulation.a $(LDLIBS)
+
+.simulation.simulated:
+	sh tests/leave_out.sh simulation $(RUN) ./$<
+	touch $@
+
 # Coarse on purpose: a full build takes seconds, and no list of includes can be out of date.
-$(LIBRARY) $(TOOL) $(EXAMPLES:.example=.o) tools/demo/demo.o $(TEST_OBJECTS): $(HEADERS)
+$(LIBRARY) $(SIMULATION) $(TOOL) $(EXAMPLES:.example=.o): $(HEADERS)
+tools/demo/demo.o $(TEST_OBJECTS): $(HEADERS)
 $(BENCH) $(BENCH_PEERS): $(HEADERS)
 $(TEST_OBJECTS): build/doctest.found
 $(PROGRAMS) $(ALL_TESTS:.run=.exe): tests/main.a libvolley.a
+$(SIMULATED_PROGRAMS): tests/main.a libvolley-simulation.a
 $(EXAMPLES): libvolley.a
 $(FUZZERS): $(LIBRARY:.o=.cpp) $(HEADERS)
 

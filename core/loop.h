@@ -84,6 +84,7 @@ class Loop {
     // One tick, for other people's loops: sleeps until something happens or the deadline passes.
     Error turn(Instant deadline = {});
     Instant next_deadline() const;  // When turn() is due, if nothing happens before.
+    bool alive() const;  // Whether run() would go on: something referenced is left.
     Result<std::intptr_t> poll_handle() const;  // Readable: turn() is due. ENOTSUP: none here.
 
     Instant now() const;  // Taken once a tick.
@@ -154,7 +155,6 @@ class Loop {
 
     void owe_anew(Source&);
     void take_posted();
-    bool alive() const;
     bool pending() const;
     Source* find(platform::Token) const;
     void forget_owed(Source&);

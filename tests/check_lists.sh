@@ -34,7 +34,10 @@ function source_of(word) {
 
 # What a list may hold, by its name; other macros may hold anything.
 function belongs(list, word) {
-    if (list == "LIBRARY") return word ~ /^(core|net|platform)\/.*\.o$/
+    if (list == "PORTABLE") return word ~ /^(core|net|platform)\/[a-z_]+\.o$/
+    if (list == "SYSTEMS") return word ~ /^platform\/[a-z0-9_]+\.o$/
+    if (list == "SIMULATION") return word ~ /^platform\/simulation\/.*\.o$/
+    if (list == "SIMULATED_TESTS") return word ~ /^tests\/.*\.simulated$/
     if (list == "TOOL") return word ~ /^tools\/volley\/.*\.o$/
     if (list == "EXAMPLES") return word ~ /^tools\/examples\/.*\.example$/
     if (list == "TESTS") return word ~ /^tests\/.*\.run$/ && word !~ /_throwing\.run$/
@@ -50,7 +53,8 @@ function belongs(list, word) {
 
 function enter(list, word, where) {
     sub(/:$/, "", word)
-    if (word !~ /^(core|net|platform|tests|tools)\/.*\.(h|o|exe|example|fuzz|run)$/) return
+    if (word !~ /^(core|net|platform|tests|tools)\//) return
+    if (word !~ /\.(h|o|exe|example|fuzz|run|simulated)$/) return
     file = source_of(word)
     listed[file] = 1
     if (!(file in exists)) complain(where, file " does not exist")

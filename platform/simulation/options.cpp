@@ -1,0 +1,82 @@
+// Socket options and interfaces: what is set is kept, and what makes no sense is refused.
+#include <algorithm>
+
+#include "platform/simulation/state.h"
+
+namespace platform {
+
+using simulation::SocketState;
+using simulation::failed;
+using simulation::registry;
+
+namespace {
+
+constexpr std::int32_t buffer_least = 2048;
+
+struct Range {
+    std::int32_t least = 0;
+    std::int32_t most = 1;
+    bool for_local = false;
+};
+
+Range range_of(Option option) {
+    switch (option) {
+        case Option::hop_limit: return {1, 255};
+        case Option::multicast_hop_limit: return {0, 255};
+        case Option::receive_buffer_size:
+        case Option::send_buffer_size: return {1, INT32_MAX, true};
+        case Option::broadcast:
+        case Option::reuse_address:
+        case Option::packet_info: return {0, 1, true};
+        default: return {};
+    }
+}
+
+}  // namespace
+
+Error set_option(Socket handle, Option option, std::int32_t value) {
+    SocketState* const socket = registry().find(handle.handle);
+    if (!socket) return failed(Code::bad_descriptor, Operation::set_option);
+    const Range range = range_of(option);
+    if (socket->is_local() && !range.for_local) {
+        return failed(Code::not_supported, Operation::set_option);
+    }
+    const bool late = option == Option::only_ipv6 && socket->local.port != 0;
+    const bool senseless = option == Option::only_ipv6 && socket->family != Family::ipv6;
+    if (range.most == 1) value = value != 0;
+    if (late || senseless || value < range.least || value > range.most) {
+        return failed(Code::invalid_argument, Operation::set_option);
+    }
+    if (range.most == INT32_MAX) value = std::max(value, buffer_least);
+    socket->options[static_cast<std::size_t>(option)] = value;
+    if (option == Option::icmp_errors && value == 0) {
+        socket->reports.clear();
+        socket->failure = Code::ok;
+    }
+    socket->changed();
+    return {};
+}
+
+Result<std::int32_t> get_option(Socket handle, Option option) {
+    const SocketState* const socket = registry().find(handle.handle);
+    if (!socket) return failed(Code::bad_descriptor, Operation::set_option);
+    if (socket->is_local() && !range_of(option).for_local) {
+        return failed(Code::not_supported, Operation::set_option);
+    }
+    return socket->option(option);
+}
+
+Result<std::uint32_t> interface_index(Poller& poller, std::string_view name) {
+    const simulation::Interface* const found =
+        simulation::watcher_of(poller).host->interface_called(name);
+    if (!found) return failed(Code::no_such_device, Operation::none);
+    return found->index;
+}
+
+Result<std::size_t> interface_indexes(Poller& poller, std::span<std::uint32_t> indexes) {
+    const auto& all = simulation::watcher_of(poller).host->interfaces;
+    for (std::size_t i = 0; i < all.size() && i < indexes.size(); i++) indexes[i] = all[i].index;
+    return all.size();
+}
+
+}  // namespace platform

@@ -1,0 +1,380 @@
+// What a world is made of: hosts and their networks, sockets, packets under way, and what is due.
+// Everything that is gone through in order lies in ordered containers, and what is due at one
+// instant comes in the order in which it was planned: equal seeds give equal runs.
+// For platform/simulation/ only.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <compare>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "platform/job_queue.h"
+#include "platform/simulation/random.h"
+#include "platform/simulation/simulation.h"
+#include "platform/simulation/trace.h"
+
+namespace simulation {
+
+using platform::Code;
+using platform::Endpoint;
+using platform::Error;
+using platform::Family;
+using platform::Instant;
+using platform::Operation;
+using platform::Result;
+
+using Time = std::int64_t;  // Of the world, in nanoseconds.
+constexpr Time never = INT64_MAX;
+constexpr Time beginning = 1'000'000'000;  // So that Instant{} has passed.
+
+constexpr std::uint32_t loopback_index = 1;
+constexpr std::size_t packet_overhead = 512;  // In a receive buffer; roughly Linux's.
+
+// ---- Addresses on the wire: IPv4 or IPv6, never IPv4 in the clothes of IPv6 -------------------
+
+struct Place {
+    Family family = Family::none;
+    std::array<std::uint8_t, 16> bytes{};
+    auto operator<=>(const Place&) const = default;
+};
+
+struct Name {
+    Place place;
+    std::uint16_t port = 0;
+    std::uint32_t scope = 0;
+    bool same_as(const Name& other) const { return port == other.port && place == other.place; }
+};
+
+Place place_of(const Endpoint&);
+Name name_of(const Endpoint&);
+Endpoint endpoint_of(const Name&, Family of_socket);  // Mapped, for an IPv6 socket.
+bool is_mapped(const Endpoint&);
+bool is_unspecified(const Place&);
+bool is_loopback(const Place&);
+bool is_multicast(const Place&);
+bool is_broadcast(const Place&);
+bool is_link_local(const Place&);
+
+// ---- Networks --------------------------------------------------------------------------------
+
+struct Network;
+
+struct Interface {
+    HostState* host = nullptr;
+    std::uint32_t index = 0;
+    std::string name;
+    std::vector<Place> places;
+    Network* network = nullptr;  // Null: the loopback interface.
+    bool up = true;
+};
+
+struct Network {
+    HostState* gateway = nullptr;
+    Interface* exit = nullptr;  // The gateway's interface in here.
+    std::map<Place, Interface*> places;
+    std::vector<Interface*> interfaces;
+};
+
+struct Packet {
+    enum class Kind : std::uint8_t { datagram, complaint, departure };
+    Kind kind = Kind::datagram;
+    Name from;
+    Name to;
+    std::vector<std::byte> bytes;
+    std::int16_t hop_limit = 64;
+    std::int16_t traffic_class = 0;
+    std::uint16_t segment_size = 0;  // A train, within one host only.
+    Time arrived = 0;
+
+    Interface* at = nullptr;     // Where it arrives.
+    Interface* left = nullptr;   // By which it left its last host; null within the host.
+    std::string sender_path;     // Of a Unix socket; empty when it has none.
+    Name about;                  // A complaint's: where the datagram went that it is about.
+    Code code = Code::ok;        // And why it did not get there.
+    std::intptr_t handle = -1;   // A departure's: whose bytes have left, and how many.
+    std::uint64_t serial = 0;
+    std::size_t size = 0;
+
+    Packet* next = nullptr;
+};
+
+struct PathState {
+    Path path;
+    Time free_at = 0;       // When the last byte that waits for bandwidth is gone.
+    Time last_arrival = 0;  // Of those that keep their order.
+};
+
+struct Cut {
+    std::vector<bool> from;  // By the number of the host.
+    std::vector<bool> to;
+};
+
+struct NatState {
+    struct Mapping {
+        Name inside;
+        Name to;  // Endpoint-dependent ones only.
+        std::uint16_t port = 0;
+        Time used = 0;
+        std::map<std::pair<Place, std::uint16_t>, Time> contacted;
+    };
+    using Key = std::tuple<Place, std::uint16_t, Place, std::uint16_t>;
+    Nat rules;
+    Place outside;
+    std::map<Key, std::uint16_t> ports;
+    std::map<std::uint16_t, Mapping> mappings;
+    std::uint16_t next_port = 0;
+};
+
+// ---- Sockets and those who wait for them ------------------------------------------------------
+
+struct Watcher;
+
+struct Membership {
+    Place group;
+    std::uint32_t interface = 0;
+    std::vector<Place> sources;  // Empty: all of them.
+};
+
+struct SocketState {
+    SocketState(std::shared_ptr<WorldState> its_world, HostState& its_host, Family its_family)
+        : world(std::move(its_world)), host(&its_host), family(its_family) {}
+
+    std::shared_ptr<WorldState> world;
+    HostState* host;
+    Family family;
+    std::intptr_t handle = -1;
+    std::uint64_t serial = 0;
+
+    Name local;  // Port 0: in no table yet.
+    bool place_chosen = false;  // By the user, and so kept when it disconnects.
+    bool port_chosen = false;
+    bool connected = false;
+    Name peer;
+
+    std::string path;                  // Unix: its own name,
+    std::string peer_path;             // and the one it is connected to,
+    std::intptr_t peer_handle = -1;    // which was this socket then.
+    std::uint64_t peer_serial = 0;
+
+    std::array<std::int32_t, 12> options{};
+    std::uint32_t multicast_interface = 0;
+    std::vector<Membership> memberships;
+
+    Packet* first = nullptr;
+    Packet* last = nullptr;
+    std::size_t packets = 0;
+    std::size_t received_bytes = 0;
+    std::size_t sending_bytes = 0;
+    Code failure = Code::ok;
+    std::deque<platform::Report> reports;
+
+    Watcher* watcher = nullptr;
+    platform::Token token;
+    platform::Interest interest;
+    bool listed = false;  // In the watcher's list of those that may be ready.
+
+    std::int32_t option(platform::Option which) const {
+        return options[static_cast<std::size_t>(which)];
+    }
+    bool is_local() const { return family == Family::local; }
+    bool readable() const { return first || failure != Code::ok || !reports.empty(); }
+    bool writable() const;
+    void changed();  // Its watcher looks at it again.
+};
+
+// What a Poller is: the sockets that may have something to tell, and whether somebody called.
+struct Watcher {
+    std::shared_ptr<WorldState> world;
+    HostState* host = nullptr;
+    std::uint32_t number = 0;
+    std::atomic<bool> called{false};
+    bool hot = false;  // In the world's list of watchers that may have something to tell.
+    std::vector<SocketState*> listed;
+    std::vector<platform::Event> events;
+
+    bool has_something() const;
+    void heat();
+    void collect();  // Into events: those that are ready, the longest waiting first.
+};
+
+struct LocalNode {
+    std::intptr_t handle = -1;  // Whose it is; what is dead stays until it is replaced.
+    std::uint64_t serial = 0;
+    std::uint64_t inode = 0;
+    Time changed = 0;
+};
+
+struct HostState {
+    WorldState* world = nullptr;
+    std::uint32_t number = 0;
+    std::string name;
+    std::deque<Interface> interfaces;
+    Network* network = nullptr;
+    Network* inside = nullptr;  // A gateway's.
+    std::unique_ptr<NatState> nat;
+    std::map<std::uint16_t, std::vector<SocketState*>> ports;
+    std::map<std::string, LocalNode> paths;
+    std::uint16_t next_port = 49152;
+    Time ahead = 0;       // Of the world's clock, for good: the monotonic clock.
+    Time wall_ahead = 0;  // The same of the wall clock.
+
+    Interface* interface_of(const Place&);
+    Interface* interface_at(std::uint32_t index);
+    Interface* interface_called(std::string_view);
+    Interface* first_outward(Family);  // Up, and with an address of that family; or null.
+    bool owns(const Place&);           // And it is up; or it is loopback.
+};
+
+// ---- Work for other threads, which there are none ---------------------------------------------
+
+struct Pool;
+struct Work {
+    Pool* pool = nullptr;  // Null: it has gone.
+    platform::Job* job = nullptr;
+    HostState* host = nullptr;
+    Time delay = 0;  // How long it says that it takes.
+};
+
+// ---- The world -------------------------------------------------------------------------------
+
+struct Event {
+    enum class Kind : std::uint8_t { packet, job_starts, job_ends, script };
+    Time at = 0;
+    std::uint64_t sequence = 0;
+    Kind kind = Kind::packet;
+    Packet* packet = nullptr;
+    std::uint64_t id = 0;
+    bool operator<(const Event& other) const {  // For a heap with the earliest on top.
+        return at != other.at ? at > other.at : sequence > other.sequence;
+    }
+};
+
+struct Script {
+    std::vector<Answer> answers;
+    std::size_t next = 0;
+};
+
+struct WorldState : std::enable_shared_from_this<WorldState> {
+    explicit WorldState(Options);
+    ~WorldState();
+
+    // Time.
+    Time now = beginning;
+    void plan(Time at, Event::Kind, Packet*, std::uint64_t id = 0);
+    void run_due();
+    Time next_event() const { return events.empty() ? never : events.front().at; }
+    void advance(Time to);
+
+    // Packets come from a pool and go back to it.
+    Packet* make();
+    Packet* copy(const Packet&);
+    void free(Packet*);
+
+    // Hosts and the ways between them.
+    HostState& add_host(std::string_view name, Network&, const std::vector<Place>&);
+    Interface& add_interface(HostState&, std::string_view name, Network*,
+                             const std::vector<Place>&);
+    PathState& path_between(const HostState& from, const HostState& to);
+    bool is_cut(const HostState& from, const HostState& to) const;
+
+    void note(What, const HostState&, const Endpoint* from = nullptr, const Endpoint* to = nullptr,
+              std::uint64_t number = 0, std::string_view text = {});
+    void note(What, const HostState&, const Packet&, std::string_view text = {});
+
+    Options options;
+    Random random;
+    Trace trace;
+    World::Counts counts;
+    std::deque<Network> networks;
+    std::deque<HostState> hosts;
+    std::unordered_map<std::uint64_t, PathState> paths;  // Looked up, never gone through.
+    std::vector<Cut> cuts;
+    std::map<std::string, Script, std::less<>> answers;
+    std::map<std::uint64_t, std::function<void()>> scripts;
+    std::map<std::uint64_t, Work> work;
+    std::uint64_t next_id = 1;
+    std::vector<Watcher*> watchers;  // By number; null: closed.
+    std::deque<Watcher*> hot;
+    std::atomic<bool> somebody_called{false};
+    bool stopping = false;
+    bool scripts_ran = false;
+    unsigned questions = 0;  // For the time, in a row.
+
+   private:
+    void run(const Event&);
+
+    std::vector<Event> events;  // A heap.
+    std::uint64_t sequence = 0;
+    std::deque<Packet> packets;
+    Packet* unused = nullptr;
+};
+
+// ---- What this thread has ----------------------------------------------------------------------
+
+struct Registry {
+    std::map<const platform::Poller*, Watcher*> pollers;
+    std::vector<std::unique_ptr<SocketState>> sockets;  // By handle.
+    std::vector<std::intptr_t> vacant;
+    std::uint64_t next_serial = 1;
+    HostState* scope = nullptr;
+    std::shared_ptr<WorldState> own_world;  // Of a program that makes none.
+    Work* running = nullptr;                // The job whose function is being called.
+    struct Waiting {
+        platform::Mailbox* mailbox = nullptr;
+        platform::Job* job = nullptr;
+    } interrupts[8];
+
+    bool empty() const;
+    HostState& host();  // Of what is opened now.
+    SocketState* find(std::intptr_t handle);
+    SocketState* find(std::intptr_t handle, std::uint64_t serial);
+};
+Registry& registry();
+
+Watcher& watcher_of(const platform::Poller&);
+
+inline Error failed(Code code, Operation operation) {
+    return {code, operation, static_cast<std::int32_t>(code)};
+}
+
+// ---- What its files ask of each other ---------------------------------------------------------
+
+// sockets.cpp
+Error choose_port(SocketState&, Operation);  // For a socket that has none.
+void leave_port(SocketState&);
+
+// network.cpp: takes the packet, which has a source and a destination.
+Error transmit(HostState&, Packet*, SocketState* sender, std::uint32_t interface_index);
+void carry(Interface& from, Interface& to, Packet*, SocketState* sender);
+void complain(HostState& offender, const Packet& about, Code why);
+
+// delivery.cpp
+void arrive(Packet*);
+void deliver(HostState&, Packet*);
+void enqueue(SocketState&, Packet*);
+
+// nat.cpp: true when it took the packet.
+bool translate_outward(HostState& gateway, Packet*);
+bool translate_inward(HostState& gateway, Packet*);
+
+// local.cpp
+Error send_local(SocketState&, const platform::Outgoing&);
+Error connect_local(SocketState&, const Endpoint&);
+Error bind_local(SocketState&, const Endpoint&);
+void close_local(SocketState&);
+Endpoint endpoint_of_path(const std::string&);
+bool local_writable(const SocketState&);
+void made_room(SocketState&);
+
+// workers.cpp
+void start_work(WorldState&, std::uint64_t id);
+void end_work(WorldState&, std::uint64_t id);
+
+}  // namespace simulation
