@@ -140,11 +140,7 @@ Error send_internet(SocketState& socket, const Outgoing& outgoing) {
         to.place = place_of(Address(to.place.family == Family::ipv4 ? "127.0.0.1" : "::1"));
     }
     if (const Code code = take_failure(socket); code != Code::ok) return refused(code);
-    const std::size_t size = size_of(outgoing);
-    const auto room = static_cast<std::size_t>(socket.option(Option::send_buffer_size));
-    if (socket.sending_bytes != 0 && socket.sending_bytes + size > room) {
-        return refused(Code::would_block);
-    }
+    if (!socket.writable()) return refused(Code::would_block);
     if (socket.local.port == 0) {
         if (const Error error = choose_port(socket, Operation::send)) return error;
     }

@@ -82,10 +82,8 @@ void tell(HostState& host, const Packet& complaint) {
     host.world->note(What::report, host, &destination, nullptr, 0, platform::name(complaint.code));
     socket.failure = complaint.code;
     if (asked && socket.reports.size() < reports_max) {
-        Endpoint offender = endpoint_of(complaint.from, socket.family);
-        if (complaint.from.place.family == Family::none) offender.family = Family::none;
-        socket.reports.push_back(
-            {destination, offender, failed(complaint.code, Operation::receive)});
+        socket.reports.push_back({destination, endpoint_of(complaint.from, socket.family),
+                                  failed(complaint.code, Operation::receive)});
     }
     socket.changed();
 }

@@ -87,6 +87,10 @@ Error join(Socket handle, const Membership& membership) {
     if (is_open_choice(membership.interface)) {
         const simulation::Interface* const out = host.first_outward(membership.group.family);
         index = out ? out->index : 0;
+        // As on Linux: where all sources are heard already, wherever that is.
+        const auto heard = change.find(0);
+        const bool all = heard != change.socket->memberships.end() && heard->sources.empty();
+        if (change.has_source() && all) return change.refuse(Code::invalid_argument);
     }
     if (index == 0) return change.refuse(Code::no_such_device);
     const auto found = change.find(index);

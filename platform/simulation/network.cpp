@@ -78,6 +78,7 @@ void complain_of_nobody(Interface& out, const Packet& about) {
     if (about.kind != Packet::Kind::datagram) return;
     Packet* const complaint = world.make();
     complaint->kind = Packet::Kind::complaint;
+    complaint->from.place = about.from.place;
     complaint->to = about.from;
     complaint->about = about.to;
     complaint->code = Code::host_unreachable;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr unsigned questions_max = 1000;
 constexpr Time tick_of_impatience = 1000;
+constexpr unsigned waits_max = 10'000'000;  // At one instant: by then it will never pass.
 
 std::string describe(const SocketState& socket) {
     if (socket.is_local()) return "unix " + (socket.path.empty() ? "unnamed" : socket.path);
@@ -33,9 +34,8 @@ std::string all_that_waits(const WorldState& world) {
     return text;
 }
 
-[[noreturn]] void report_deadlock(const WorldState& world) {
-    std::string text = "simulation: nothing can ever happen again, and somebody waits for it:" +
-                       all_that_waits(world);
+[[noreturn]] void report(const WorldState& world, std::string_view why) {
+    std::string text = "simulation: " + std::string(why) + all_that_waits(world);
     if (!world.options.command.empty()) {
         text += " (replay: " + world.options.command +
                 " --seed=" + std::to_string(world.options.seed) + ")";
@@ -55,7 +55,7 @@ void SocketState::changed() {
 }
 
 bool SocketState::writable() const {
-    if (failure != Code::ok || !reports.empty()) return true;
+    if (broken()) return true;
     if (is_local()) return local_writable(*this);
     return sending_bytes == 0 ||
            sending_bytes < static_cast<std::size_t>(option(platform::Option::send_buffer_size));
@@ -64,6 +64,7 @@ bool SocketState::writable() const {
 namespace {
 
 platform::Event event_of(const SocketState& socket) {
+    if (socket.broken()) return {socket.token, true, true};  // Whatever is of interest.
     return {socket.token, socket.interest.readable && socket.readable(),
             socket.interest.writable && socket.writable()};
 }
@@ -177,6 +178,9 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
     simulation::Watcher& watcher = state_->watcher;
     simulation::WorldState& world = *watcher.world;
     world.questions = 0;
+    if (++world.waits > simulation::waits_max) {
+        simulation::report(world, "time stands still, because somebody always has something to do:");
+    }
     for (;;) {
         world.run_due();
         watcher.collect();
@@ -187,7 +191,9 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
         if (world.now + ahead >= deadline.nanoseconds) break;
         const bool endless = deadline == Instant::never();
         const simulation::Time next = world.next_event();
-        if (endless && next == simulation::never) simulation::report_deadlock(world);
+        if (endless && next == simulation::never) {
+            simulation::report(world, "nothing can ever happen again, and somebody waits for it:");
+        }
         world.advance(endless ? next : std::min(next, deadline.nanoseconds - ahead));
     }
     return std::span<const Event>(watcher.events);

@@ -59,7 +59,7 @@ struct Nat {
 
 // What the resolver says when it is asked for a name.
 struct Answer {
-    std::vector<Address> addresses;
+    std::vector<Address> addresses{};
     Duration delay{};
     platform::Code error = platform::Code::ok;  // lookup_not_found, lookup_again, ...
     bool any_family = false;  // Addresses of the wrong family are given too.
@@ -196,7 +196,7 @@ class On {
 
 enum class End : std::uint8_t {
     done,     // No loop has anything left to do.
-    quiet,    // Some wait for what can never come: servers, usually.
+    quiet,    // Some wait for what can never come: servers, usually. Not of run_for().
     late,     // The time is up.
     stopped,  // World::stop(), or a loop that failed.
 };
@@ -225,8 +225,8 @@ class Runner {
             if (next == platform::Instant::never()) {
                 look_at_all();  // Somebody may have touched a loop from outside.
                 next = next_due();
-                if (next == platform::Instant::never()) return End::quiet;
             }
+            if (next == until && until == platform::Instant::never()) return End::quiet;
             if (next > until) {
                 world_.advance(until);
                 return End::late;
@@ -302,22 +302,25 @@ class Runner {
 };
 
 template <class Loop>
+concept Turnable = requires(Loop& loop) { loop.turn(platform::Instant{}); };
+
+template <class Loop>
 End run(World& world, const std::vector<Loop*>& loops) {
     return Runner<Loop>(world, loops).run();
 }
 
-template <class Loop, class... Loops>
+template <Turnable Loop, class... Loops>
 End run(World& world, Loop& loop, Loops&... loops) {
     return run(world, std::vector<Loop*>{&loop, &static_cast<Loop&>(loops)...});
 }
 
-// No longer than so much of the world's time.
+// So much of the world's time, if nothing ends it earlier.
 template <class Loop>
 End run_for(World& world, Duration time, const std::vector<Loop*>& loops) {
     return Runner<Loop>(world, loops).run({world.instant().nanoseconds + time.count()});
 }
 
-template <class Loop, class... Loops>
+template <Turnable Loop, class... Loops>
 End run_for(World& world, Duration time, Loop& loop, Loops&... loops) {
     return run_for(world, time, std::vector<Loop*>{&loop, &static_cast<Loop&>(loops)...});
 }

@@ -184,7 +184,8 @@ struct SocketState {
         return options[static_cast<std::size_t>(which)];
     }
     bool is_local() const { return family == Family::local; }
-    bool readable() const { return first || failure != Code::ok || !reports.empty(); }
+    bool broken() const { return failure != Code::ok || !reports.empty(); }
+    bool readable() const { return first || broken(); }
     bool writable() const;
     void changed();  // Its watcher looks at it again.
 };
@@ -306,6 +307,7 @@ struct WorldState : std::enable_shared_from_this<WorldState> {
     bool stopping = false;
     bool scripts_ran = false;
     unsigned questions = 0;  // For the time, in a row.
+    unsigned waits = 0;      // At this instant.
 
    private:
     void run(const Event&);

@@ -43,8 +43,10 @@ void WorldState::run(const Event& event) {
 }
 
 void WorldState::advance(Time to) {
-    now = std::max(now, to);
+    if (to <= now) return;
+    now = to;
     questions = 0;
+    waits = 0;
 }
 
 // ---- Packets -----------------------------------------------------------------------------------
