@@ -66,8 +66,9 @@ bool is_multicast(const Place& place) {
 }
 
 bool is_broadcast(const Place& place) {
-    return place.family == Family::ipv4 &&
-           std::all_of(place.bytes.begin(), place.bytes.begin() + 4,
+    const std::uint8_t first = place.bytes[0];
+    return place.family == Family::ipv4 && (first == 255 || first == 127) &&
+           std::all_of(place.bytes.begin() + 1, place.bytes.begin() + 4,
                        [](auto byte) { return byte == 255; });
 }
 

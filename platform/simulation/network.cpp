@@ -154,6 +154,7 @@ Error transmit(HostState& host, Packet* packet, SocketState* sender, std::uint32
     const Place& to = packet->to.place;
     if (is_multicast(to) || is_broadcast(to)) {
         if (wanted == 0 && sender && is_multicast(to)) wanted = sender->multicast_interface;
+        if (is_loopback(to)) wanted = loopback_index;  // 127.255.255.255
         Interface* const out = wanted ? host.interface_at(wanted) : host.first_outward(to.family);
         if (!out || !out->up) return unreachable(world, packet);
         const bool echo = is_broadcast(to) || !sender ||

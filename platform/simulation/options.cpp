@@ -47,7 +47,8 @@ Error set_option(Socket handle, Option option, std::int32_t value) {
     if (late || senseless || value < range.least || value > range.most) {
         return failed(Code::invalid_argument, Operation::set_option);
     }
-    if (range.most == INT32_MAX) value = std::max(value, buffer_least);
+    // As on Linux: it counts its own overhead, and so doubles what it is told.
+    if (range.most == INT32_MAX) value = std::max(std::min(value, INT32_MAX / 2) * 2, buffer_least);
     socket->options[static_cast<std::size_t>(option)] = value;
     if (option == Option::icmp_errors && value == 0) {
         socket->reports.clear();

@@ -3,6 +3,7 @@
 // The catch: whoever waits without end for what cannot come would hang; here the program ends.
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "platform/simulation/state.h"
 #include "platform/simulation/text.h"
@@ -13,7 +14,7 @@ namespace {
 
 constexpr unsigned questions_max = 1000;
 constexpr Time tick_of_impatience = 1000;
-constexpr unsigned waits_max = 10'000'000;  // At one instant: by then it will never pass.
+constexpr unsigned waits_max = 100;
 
 std::string describe(const SocketState& socket) {
     if (socket.is_local()) return "unix " + (socket.path.empty() ? "unnamed" : socket.path);
@@ -34,8 +35,9 @@ std::string all_that_waits(const WorldState& world) {
     return text;
 }
 
-[[noreturn]] void report(const WorldState& world, std::string_view why) {
-    std::string text = "simulation: " + std::string(why) + all_that_waits(world);
+[[noreturn]] void report_deadlock(const WorldState& world) {
+    std::string text = "simulation: nothing can ever happen again, and somebody waits for it:" +
+                       all_that_waits(world);
     if (!world.options.command.empty()) {
         text += " (replay: " + world.options.command +
                 " --seed=" + std::to_string(world.options.seed) + ")";
@@ -83,6 +85,14 @@ void Watcher::heat() {
     if (hot) return;
     hot = true;
     world->hot.push_back(this);
+}
+
+// Work takes no time, but without end it takes some: otherwise whoever always has something to do
+// would never see a timer fire.
+void Watcher::spend_time() {
+    if (std::exchange(last_wait, world->now) != world->now) waits = 0;
+    if (++waits <= waits_max) return;
+    last_wait = world->now += tick_of_impatience;
 }
 
 void Watcher::collect() {
@@ -178,9 +188,7 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
     simulation::Watcher& watcher = state_->watcher;
     simulation::WorldState& world = *watcher.world;
     world.questions = 0;
-    if (++world.waits > simulation::waits_max) {
-        simulation::report(world, "time stands still, because somebody always has something to do:");
-    }
+    watcher.spend_time();
     for (;;) {
         world.run_due();
         watcher.collect();
@@ -191,9 +199,7 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
         if (world.now + ahead >= deadline.nanoseconds) break;
         const bool endless = deadline == Instant::never();
         const simulation::Time next = world.next_event();
-        if (endless && next == simulation::never) {
-            simulation::report(world, "nothing can ever happen again, and somebody waits for it:");
-        }
+        if (endless && next == simulation::never) simulation::report_deadlock(world);
         world.advance(endless ? next : std::min(next, deadline.nanoseconds - ahead));
     }
     return std::span<const Event>(watcher.events);

@@ -32,7 +32,7 @@ Registry& registry() {
 }
 
 bool Registry::empty() const {
-    return pollers.empty() && sockets.size() == vacant.size();
+    return pollers.empty() && sockets.size() == reserved + vacant.size();
 }
 
 HostState& Registry::host() {

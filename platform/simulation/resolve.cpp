@@ -7,6 +7,13 @@
 
 namespace simulation {
 
+// Names of the domain name system know no case (RFC 4343).
+std::string lowered(std::string_view name) {
+    std::string text(name);
+    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return text;
+}
+
 namespace {
 
 // The next answer of the script, or what is known anyway.
@@ -26,7 +33,7 @@ Answer answer_for(HostState& host, std::string_view name, Family family) {
         answer.addresses = {Address("127.0.0.1"), Address("::1")};
     } else {
         for (const HostState& each : world.hosts) {
-            if (each.name != name || each.network != host.network) continue;
+            if (lowered(each.name) != name || each.network != host.network) continue;
             for (const Place& place : each.interfaces.back().places) {
                 answer.addresses.push_back(endpoint_of({place}, Family::none));
             }
@@ -51,7 +58,8 @@ Result<std::size_t> resolve(Job&, std::string_view host, Family family,
     if (family == Family::local) return failed(Code::lookup_family, Operation::lookup);
     simulation::Registry& all = simulation::registry();
     simulation::HostState& asking = all.host();
-    const simulation::Answer answer = simulation::answer_for(asking, host, family);
+    const std::string name = simulation::lowered(host);
+    const simulation::Answer answer = simulation::answer_for(asking, name, family);
     asking.world->note(simulation::What::resolve, asking, nullptr, nullptr,
                        answer.addresses.size(), host);
     if (all.running) all.running->delay += answer.delay.count();

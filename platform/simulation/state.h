@@ -197,11 +197,14 @@ struct Watcher {
     std::uint32_t number = 0;
     std::atomic<bool> called{false};
     bool hot = false;  // In the world's list of watchers that may have something to tell.
+    Time last_wait = 0;
+    unsigned waits = 0;  // At this instant.
     std::vector<SocketState*> listed;
     std::vector<platform::Event> events;
 
     bool has_something() const;
     void heat();
+    void spend_time();
     void collect();  // Into events: those that are ready, the longest waiting first.
 };
 
@@ -307,7 +310,6 @@ struct WorldState : std::enable_shared_from_this<WorldState> {
     bool stopping = false;
     bool scripts_ran = false;
     unsigned questions = 0;  // For the time, in a row.
-    unsigned waits = 0;      // At this instant.
 
    private:
     void run(const Event&);
@@ -322,7 +324,8 @@ struct WorldState : std::enable_shared_from_this<WorldState> {
 
 struct Registry {
     std::map<const platform::Poller*, Watcher*> pollers;
-    std::vector<std::unique_ptr<SocketState>> sockets;  // By handle.
+    static constexpr std::size_t reserved = 3;  // Handles that elsewhere are stdin and its like.
+    std::vector<std::unique_ptr<SocketState>> sockets{reserved};  // By handle.
     std::vector<std::intptr_t> vacant;
     std::uint64_t next_serial = 1;
     HostState* scope = nullptr;
@@ -351,6 +354,9 @@ inline Error failed(Code code, Operation operation) {
 // sockets.cpp
 Error choose_port(SocketState&, Operation);  // For a socket that has none.
 void leave_port(SocketState&);
+
+// resolve.cpp
+std::string lowered(std::string_view name);
 
 // network.cpp: takes the packet, which has a source and a destination.
 Error transmit(HostState&, Packet*, SocketState* sender, std::uint32_t interface_index);

@@ -43,10 +43,8 @@ void WorldState::run(const Event& event) {
 }
 
 void WorldState::advance(Time to) {
-    if (to <= now) return;
-    now = to;
+    now = std::max(now, to);
     questions = 0;
-    waits = 0;
 }
 
 // ---- Packets -----------------------------------------------------------------------------------

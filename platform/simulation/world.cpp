@@ -131,7 +131,7 @@ void World::heal() {
 }
 
 void World::answer(std::string_view name, std::vector<Answer> answers) {
-    state_->answers.insert_or_assign(std::string(name), Script{std::move(answers), 0});
+    state_->answers.insert_or_assign(lowered(name), Script{std::move(answers), 0});
 }
 
 void World::after(Duration delay, std::function<void()> function) {

@@ -93,7 +93,7 @@ TEST_CASE("a narrow path delivers what its bandwidth allows, and a full queue dr
 
 TEST_CASE("without a queue's limit the sender's own buffer holds it up, and nothing is lost") {
     Line line({.bandwidth = 64'000});
-    CHECK(line.a.socket.set_send_buffer_size(4096) == net::Error{});
+    CHECK(line.a.socket.set_send_buffer_size(2048) == net::Error{});
     int told = 0;
     for (int i = 0; i < 300; i++) {
         line.a.socket.send(std::string(100, 'x'), line.b.address(),
@@ -159,7 +159,7 @@ TEST_CASE("a receiver that does not read drops what its buffer cannot take") {
     REQUIRE(poller);
     const auto socket = platform::open_datagram(**poller, platform::Family::ipv4);
     REQUIRE(socket);
-    CHECK(!platform::set_option(*socket, platform::Option::receive_buffer_size, 20'000));
+    CHECK(!platform::set_option(*socket, platform::Option::receive_buffer_size, 10'000));
     CHECK(!platform::bind(*socket, simulation::Address("10.0.0.2")));
     const auto local = platform::local_endpoint(*socket);
     count(line.world, line.a, *local, 100, 1000);
