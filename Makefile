@@ -4,7 +4,7 @@
 # tree. The catch of portability is that lists are written out: tests/check_lists.sh guards them.
 .POSIX:
 .SUFFIXES:
-.SUFFIXES: .cpp .o .exe .example .fuzz .run .simulation .simulated
+.SUFFIXES: .cpp .o .exe .example .fuzz .run .simulation .simulated .world
 
 CXX      = c++
 CXXFLAGS = -O2 -Wall -Wextra
@@ -146,6 +146,13 @@ EXAMPLES = \
     tools/examples/unix_client.example \
     tools/examples/unix_echo_server.example
 
+# Programs for the simulation: they fail if they do not do what they say.
+WORLDS = \
+    tools/simulation/gossip.world \
+    tools/simulation/hours.world \
+    tools/simulation/reliable_transfer.world \
+    tools/simulation/resolver_behind_nat.world
+
 TESTS = \
     tests/core/callback.run \
     tests/core/embedding.run \
@@ -227,12 +234,56 @@ TESTS = \
     tests/platform/windows.run \
     tests/platform/workers.run
 
-# Those of the above that run in the simulation too, without what odd/simulation.txt names.
+# Those that run in the simulation too, without what odd/simulation.txt names; and its own.
 SIMULATED_TESTS = \
+    tests/core/loop.simulated \
+    tests/core/posts.simulated \
+    tests/core/stop.simulated \
+    tests/core/timers.simulated \
+    tests/net/address.simulated \
+    tests/net/arrivals.simulated \
+    tests/net/bind.simulated \
+    tests/net/bind_options.simulated \
+    tests/net/bind_sync.simulated \
+    tests/net/block_list.simulated \
+    tests/net/blocking.simulated \
+    tests/net/close.simulated \
+    tests/net/close_inside.simulated \
+    tests/net/connect.simulated \
+    tests/net/creation.simulated \
+    tests/net/failure.simulated \
+    tests/net/membership.simulated \
+    tests/net/message.simulated \
+    tests/net/messages.simulated \
+    tests/net/names.simulated \
+    tests/net/refusals.simulated \
+    tests/net/resolver.simulated \
+    tests/net/send.simulated \
+    tests/net/send_forms.simulated \
+    tests/net/settings.simulated \
+    tests/net/tick.simulated \
+    tests/net/unix.simulated \
+    tests/net/unix_abstract.simulated \
+    tests/net/volley.simulated \
     tests/platform/datagrams.simulated \
-    tests/platform/poller.simulated
+    tests/platform/error.simulated \
+    tests/platform/mailbox.simulated \
+    tests/platform/membership.simulated \
+    tests/platform/options.simulated \
+    tests/platform/poller.simulated \
+    tests/platform/workers.simulated \
+    tests/simulation/deadlock.simulated \
+    tests/simulation/determinism.simulated \
+    tests/simulation/local.simulated \
+    tests/simulation/multicast.simulated \
+    tests/simulation/nat.simulated \
+    tests/simulation/partitions.simulated \
+    tests/simulation/paths.simulated \
+    tests/simulation/resolver.simulated \
+    tests/simulation/time.simulated
 
-# Those that need exceptions: `make test THROWING_TESTS=` leaves them out.
+# Those that need exceptions: `make test THROWING_TESTS= SIMULATED_THROWING_TESTS=` leaves
+# them out.
 THROWING_TESTS = \
     tests/core/loop_throwing.run \
     tests/core/signal_throwing.run \
@@ -245,6 +296,16 @@ THROWING_TESTS = \
     tests/net/resolver_throwing.run \
     tests/net/send_throwing.run \
     tests/net/tick_throwing.run
+
+SIMULATED_THROWING_TESTS = \
+    tests/core/loop_throwing.simulated \
+    tests/net/bind_throwing.simulated \
+    tests/net/close_throwing.simulated \
+    tests/net/connect_throwing.simulated \
+    tests/net/messages_throwing.simulated \
+    tests/net/must_throwing.simulated \
+    tests/net/resolver_throwing.simulated \
+    tests/net/tick_throwing.simulated
 
 # What the scripts in tests/ run: programs with a main() of their own.
 PROGRAMS = \
@@ -409,6 +470,7 @@ HEADERS = \
     tests/net/wire.h \
     tests/platform/support.h \
     tests/sanitizers.h \
+    tests/simulation/support.h \
     tools/volley/arguments.h \
     tools/volley/input.h \
     tools/volley/session.h \
@@ -444,19 +506,20 @@ LINK         = $(CXX) $(CXXFLAGS) $(LDFLAGS)
 ALL_TESTS    = $(TESTS) $(THROWING_TESTS)
 BENCH        = $(BENCH_CONTENDER) $(BENCH_OURS) $(BENCH_RAW) $(BENCH_DRIVER) $(BENCH_PLOTS)
 BENCH_PEERS  = $(BENCH_LIBUV) $(BENCH_ASIO)
-SIMULATED_PROGRAMS = $(SIMULATED_TESTS:.simulated=.simulation)
+SIMULATED    = $(SIMULATED_TESTS) $(SIMULATED_THROWING_TESTS)
+SIMULATED_PROGRAMS = $(SIMULATED:.simulated=.simulation)
 TEST_OBJECTS = tests/main.o $(ALL_TESTS:.run=.o) $(PROGRAMS:.exe=.o)
 
 default: libvolley.a libvolley-simulation.a volley
 
-all: default $(EXAMPLES)
+all: default $(EXAMPLES) $(WORLDS)
 
 demo: all tools/demo/demo.exe
 	$(RUN) tools/demo/demo.exe
 
 programs: all $(PROGRAMS) $(ALL_TESTS:.run=.exe) $(SIMULATED_PROGRAMS)
 
-test: programs check $(ALL_TESTS) $(SIMULATED_TESTS)
+test: programs check $(ALL_TESTS) $(SIMULATED) $(WORLDS:.world=.simulated)
 
 check:
 	@failed=0; for check in $(CHECKS); do \
@@ -503,12 +566,13 @@ clean:
 	rm -rf build libvolley.a libvolley-simulation.a volley volley.exe
 	find core net platform tests tools \( -name '*.o' -o -name '*.exe' -o -name '*.example' \
 	    -o -name '*.fuzz' -o -name '*.run' -o -name '*.simulation' \
-	    -o -name '*.simulated' -o -name '*.a' \) -exec rm -f {} +
+	    -o -name '*.world' -o -name '*.simulated' -o -name '*.a' \) -exec rm -f {} +
 
 help:
 	@echo 'make          the library (libvolley.a), the same on a simulated network'
 	@echo '              (libvolley-simulation.a), and the tool (./volley)'
-	@echo 'make all      these and the examples (tools/examples/*.example)'
+	@echo 'make all      these and the examples (tools/examples/*.example), also those of the'
+	@echo '              simulation (tools/simulation/*.world)'
 	@echo 'make demo     builds everything and shows it at work'
 	@echo 'make programs everything and the test programs, and runs none'
 	@echo 'make test     builds everything, runs the checks, and the tests of what has changed'
@@ -584,6 +648,13 @@ build/doctest.found:
 .cpp.fuzz:
 	$(FUZZ_CXX) $(FLAGS) $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $< $(LIBRARY:.o=.cpp) $(LDLIBS)
 
+.o.world:
+	$(LINK) -o $@ $< libvolley-simulation.a $(LDLIBS)
+
+.world.simulated:
+	$(RUN) ./$<
+	touch $@
+
 # A passed test is a stamp: what has not changed is not run again.
 .exe.run:
 	$(RUN) ./$<
@@ -600,6 +671,9 @@ build/doctest.found:
 # Coarse on purpose: a full build takes seconds, and no list of includes can be out of date.
 $(LIBRARY) $(SIMULATION) $(TOOL) $(EXAMPLES:.example=.o): $(HEADERS)
 tools/demo/demo.o $(TEST_OBJECTS): $(HEADERS)
+$(SIMULATED:.simulated=.o): $(HEADERS) build/doctest.found
+$(WORLDS:.world=.o): $(HEADERS)
+$(WORLDS): libvolley-simulation.a
 $(BENCH) $(BENCH_PEERS): $(HEADERS)
 $(TEST_OBJECTS): build/doctest.found
 $(PROGRAMS) $(ALL_TESTS:.run=.exe): tests/main.a libvolley.a

@@ -37,9 +37,11 @@ function belongs(list, word) {
     if (list == "PORTABLE") return word ~ /^(core|net|platform)\/[a-z_]+\.o$/
     if (list == "SYSTEMS") return word ~ /^platform\/[a-z0-9_]+\.o$/
     if (list == "SIMULATION") return word ~ /^platform\/simulation\/.*\.o$/
-    if (list == "SIMULATED_TESTS") return word ~ /^tests\/.*\.simulated$/
+    if (list == "SIMULATED_TESTS") return word ~ /\.simulated$/ && word !~ /_throwing\./
+    if (list == "SIMULATED_THROWING_TESTS") return word ~ /_throwing\.simulated$/
     if (list == "TOOL") return word ~ /^tools\/volley\/.*\.o$/
     if (list == "EXAMPLES") return word ~ /^tools\/examples\/.*\.example$/
+    if (list == "WORLDS") return word ~ /^tools\/simulation\/.*\.world$/
     if (list == "TESTS") return word ~ /^tests\/.*\.run$/ && word !~ /_throwing\.run$/
     if (list == "THROWING_TESTS") return word ~ /^tests\/.*_throwing\.run$/
     if (list == "PROGRAMS") return word ~ /^tests\/.*\.exe$/
@@ -54,7 +56,7 @@ function belongs(list, word) {
 function enter(list, word, where) {
     sub(/:$/, "", word)
     if (word !~ /^(core|net|platform|tests|tools)\//) return
-    if (word !~ /\.(h|o|exe|example|fuzz|run|simulated)$/) return
+    if (word !~ /\.(h|o|exe|example|fuzz|run|simulated|world)$/) return
     file = source_of(word)
     listed[file] = 1
     if (!(file in exists)) complain(where, file " does not exist")

@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::size_t udp_header = 8;
 
+const Path& path_of(const WorldState& world, const PathState& state) {
+    return state.path ? *state.path : world.options.path;
+}
+
 std::size_t header_of(const Packet& packet) {
     return packet.to.place.family == Family::ipv4 ? 20 : 40;
 }
@@ -31,7 +35,7 @@ bool is_lost(WorldState& world, const Path& path, std::size_t fragments) {
 
 // When the last bit has left, or `never` when the queue has no room.
 Time departure_of(WorldState& world, PathState& state, std::size_t size) {
-    const Path& path = state.path;
+    const Path& path = path_of(world, state);
     if (path.bandwidth == 0) return world.now;
     constexpr std::uint64_t second = 1'000'000'000;
     const Time begin = std::max(world.now, state.free_at);
@@ -45,7 +49,7 @@ Time departure_of(WorldState& world, PathState& state, std::size_t size) {
 }
 
 Time arrival_of(WorldState& world, PathState& state, Packet& packet, Time departure) {
-    const Path& path = state.path;
+    const Path& path = path_of(world, state);
     const Time jitter = static_cast<Time>(
         world.random.below(static_cast<std::uint64_t>(std::max<Time>(path.jitter.count(), 0))));
     const Time arrival = departure + path.delay.count() + jitter;
@@ -129,7 +133,7 @@ void carry(Interface& from, Interface& to, Packet* packet, SocketState* sender) 
         return lose(What::cut, world.counts.dropped);
     }
     PathState& state = world.path_between(*from.host, *to.host);
-    const Path& path = state.path;
+    const Path& path = path_of(world, state);
     const std::size_t fragments = fragments_of(*packet, path);
     if (fragments > 1 && !path.fragments) {
         complain(*to.host, *packet, Code::message_too_big);

@@ -189,11 +189,13 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
     simulation::WorldState& world = *watcher.world;
     world.questions = 0;
     watcher.spend_time();
+    const std::uint64_t scripts = world.scripts_run;
     for (;;) {
         world.run_due();
         watcher.collect();
         const bool called = watcher.called.exchange(false);
         if (called || !watcher.events.empty()) break;
+        if (world.scripts_run != scripts) break;  // They may have asked the loop for something.
         // As the host's own clock has it, which may jump at any event.
         const simulation::Time ahead = watcher.host->ahead;
         if (world.now + ahead >= deadline.nanoseconds) break;

@@ -106,7 +106,7 @@ struct Packet {
 };
 
 struct PathState {
-    Path path;
+    std::optional<Path> path;  // Nothing: the default.
     Time free_at = 0;       // When the last byte that waits for bandwidth is gone.
     Time last_arrival = 0;  // Of those that keep their order.
 };
@@ -308,7 +308,8 @@ struct WorldState : std::enable_shared_from_this<WorldState> {
     std::deque<Watcher*> hot;
     std::atomic<bool> somebody_called{false};
     bool stopping = false;
-    bool scripts_ran = false;
+    std::uint64_t scripts_run = 0;
+    std::uint64_t scripts_seen = 0;  // By simulation::run().
     unsigned questions = 0;  // For the time, in a row.
 
    private:

@@ -38,7 +38,7 @@ void WorldState::run(const Event& event) {
     if (found == scripts.end()) return;
     const std::function<void()> function = std::move(found->second);
     scripts.erase(found);
-    scripts_ran = true;
+    scripts_run++;
     function();
 }
 
@@ -112,7 +112,7 @@ HostState& WorldState::add_host(std::string_view name, Network& network,
 
 PathState& WorldState::path_between(const HostState& from, const HostState& to) {
     const std::uint64_t key = std::uint64_t{from.number} << 32 | to.number;
-    return paths.try_emplace(key, PathState{options.path}).first->second;
+    return paths[key];
 }
 
 bool WorldState::is_cut(const HostState& from, const HostState& to) const {

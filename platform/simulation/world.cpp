@@ -67,7 +67,7 @@ void Host::jump(Duration duration) {
     if (duration.count() > 0) state_->ahead += duration.count();
     WorldState& world = *state_->world;
     world.note(What::jump, *state_, nullptr, nullptr, static_cast<std::uint64_t>(duration.count()));
-    world.scripts_ran = true;  // Deadlines lie elsewhere now.
+    world.scripts_run++;  // Deadlines lie elsewhere now.
 }
 
 // ---- The world -------------------------------------------------------------------------------
@@ -76,7 +76,8 @@ World::World(Options options) : state_(new (std::nothrow) WorldState(std::move(o
     if (!state_) platform::abandon("simulation: out of memory");
 }
 
-World::~World() = default;
+// Its functions know what may be gone by now.
+World::~World() { state_->scripts.clear(); }
 
 Host World::host(std::string_view name, std::vector<Address> addresses) {
     return Host(state_->add_host(name, state_->networks.front(), places_of(addresses)));
@@ -173,7 +174,9 @@ Instant World::instant() const { return {state_->now}; }
 
 bool World::take_stop() { return std::exchange(state_->stopping, false); }
 
-bool World::take_scripts() { return std::exchange(state_->scripts_ran, false); }
+bool World::take_scripts() {
+    return std::exchange(state_->scripts_seen, state_->scripts_run) != state_->scripts_run;
+ }
 
 std::optional<std::uint32_t> World::take_ready() {
     if (state_->somebody_called.exchange(false)) {
