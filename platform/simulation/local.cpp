@@ -40,11 +40,18 @@ bool is_full(const SocketState& from, const SocketState& to) {
     return &from != &to && !own_pair && to.packets >= queue_max;
 }
 
+// Those that are connected to it.
+void wake_senders(const SocketState& socket) {
+    for (const auto& [serial, each] : socket.host->local_sockets) {
+        if (each->connected && each->peer_serial == socket.serial) each->changed();
+    }
+}
+
 Error put_path(SocketState& socket, const std::string& path) {
     LocalNode& node = socket.host->paths[path];
     node.handle = socket.handle;
     node.serial = socket.serial;
-    node.inode = socket.serial;
+    node.inode = socket.world->next_id++;
     node.changed = socket.world->now;
     socket.path = path;
     return {};
@@ -69,9 +76,7 @@ bool local_writable(const SocketState& socket) {
 // Those who wait for it look again.
 void made_room(SocketState& socket) {
     if (socket.packets + 1 != queue_max) return;
-    for (const auto& each : registry().sockets) {
-        if (each && each->peer_serial == socket.serial && each->connected) each->changed();
-    }
+    wake_senders(socket);
 }
 
 Error bind_local(SocketState& socket, const Endpoint& endpoint) {
@@ -100,9 +105,8 @@ Error connect_local(SocketState& socket, const Endpoint& endpoint) {
 
 void close_local(SocketState& socket) {
     if (is_abstract(socket.path)) socket.host->paths.erase(socket.path);
-    for (const auto& each : registry().sockets) {
-        if (each && each->connected && each->peer_serial == socket.serial) each->changed();
-    }
+    socket.host->local_sockets.erase(socket.serial);
+    wake_senders(socket);
 }
 
 Error send_local(SocketState& socket, const platform::Outgoing& outgoing) {
@@ -173,12 +177,12 @@ Result<PathClaim> bind_path(Socket handle, const Endpoint& endpoint, std::uint32
     return PathClaim{1 + std::uint64_t{socket->host->number}, node.inode, node.changed};
 }
 
-// By the claim alone, as there is no socket to tell the host by: of those with the path, at most
-// one host has that number.
+// The claim tells the host: there is no socket to ask.
 void release_path(const Endpoint& endpoint, const PathClaim& claim) {
     if (endpoint.family != Family::local || endpoint.size == 0 || claim.inode == 0) return;
     for (const auto& [poller, watcher] : registry().pollers) {
         for (simulation::HostState& host : watcher->world->hosts) {
+            if (claim.device != 1 + std::uint64_t{host.number}) continue;
             const auto found = host.paths.find(simulation::path_of(endpoint));
             if (found == host.paths.end() || found->second.inode != claim.inode) continue;
             host.paths.erase(found);

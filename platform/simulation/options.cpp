@@ -49,7 +49,7 @@ Error set_option(Socket handle, Option option, std::int32_t value) {
     }
     // As on Linux: it counts its own overhead, and so doubles what it is told.
     if (range.most == INT32_MAX) value = std::max(std::min(value, INT32_MAX / 2) * 2, buffer_least);
-    socket->options[static_cast<std::size_t>(option)] = value;
+    socket->set(option, value);
     if (option == Option::icmp_errors && value == 0) {
         socket->reports.clear();
         socket->failure = Code::ok;

@@ -36,13 +36,8 @@ std::string all_that_waits(const WorldState& world) {
 }
 
 [[noreturn]] void report_deadlock(const WorldState& world) {
-    std::string text = "simulation: nothing can ever happen again, and somebody waits for it:" +
-                       all_that_waits(world);
-    if (!world.options.command.empty()) {
-        text += " (replay: " + world.options.command +
-                " --seed=" + std::to_string(world.options.seed) + ")";
-    }
-    platform::abandon(text);
+    platform::abandon("simulation: nothing can ever happen again, and somebody waits for it:" +
+                      all_that_waits(world));
 }
 
 }  // namespace

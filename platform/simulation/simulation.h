@@ -133,7 +133,8 @@ class World {
     std::uint64_t hash() const;        // Of all that happened: equal for equal runs.
     const std::string& trace() const;  // A line for each thing that happened, with Options::trace.
     std::string replay() const;        // The command that does all this again.
-    [[noreturn]] void fail(std::string_view why) const;  // Says so, and how to replay it.
+    // Says so, and how to replay it, as every abandon() in a world does.
+    [[noreturn]] void fail(std::string_view why) const;
 
     struct Counts {
         std::uint64_t sent = 0;        // Datagrams that left a socket.

@@ -130,6 +130,31 @@ Error connect_internet(SocketState& socket, const Endpoint& peer) {
 
 }  // namespace
 
+SocketState* open_socket(Watcher& watcher, Family family) {
+    Registry& all = registry();
+    std::unique_ptr<SocketState> made(
+        new (std::nothrow) SocketState(watcher.world, *watcher.host, family));
+    if (!made) return nullptr;
+    SocketState& socket = *made;
+    socket.local.place.family = family;
+    socket.serial = all.next_serial++;
+    socket.set(Option::hop_limit, 64);
+    socket.set(Option::multicast_hop_limit, 1);
+    socket.set(Option::multicast_loopback, 1);
+    socket.set(Option::receive_buffer_size, 212'992);
+    socket.set(Option::send_buffer_size, 212'992);
+    if (family == Family::local) socket.host->local_sockets[socket.serial] = &socket;
+    if (all.vacant.empty()) {
+        socket.handle = static_cast<std::intptr_t>(all.sockets.size());
+        all.sockets.push_back(std::move(made));
+    } else {
+        socket.handle = all.vacant.back();
+        all.vacant.pop_back();
+        all.sockets[static_cast<std::size_t>(socket.handle)] = std::move(made);
+    }
+    return &socket;
+}
+
 Error choose_port(SocketState& socket, Operation operation) {
     const std::uint16_t port = free_port(*socket.host);
     if (port == 0) return failed(Code::would_block, operation);
@@ -157,31 +182,10 @@ using simulation::registry;
 
 Result<Socket> open_datagram(Poller& poller, Family family) {
     if (family == Family::none) return failed(Code::family_not_supported, Operation::open);
-    simulation::Registry& all = registry();
-    simulation::Watcher& watcher = simulation::watcher_of(poller);
-    std::unique_ptr<SocketState> socket(
-        new (std::nothrow) SocketState(watcher.world, *watcher.host, family));
+    const SocketState* const socket =
+        simulation::open_socket(simulation::watcher_of(poller), family);
     if (!socket) return failed(Code::out_of_memory, Operation::open);
-    socket->local.place.family = family;
-    socket->serial = all.next_serial++;
-    const auto set = [&](Option option, std::int32_t value) {
-        socket->options[static_cast<std::size_t>(option)] = value;
-    };
-    set(Option::hop_limit, 64);
-    set(Option::multicast_hop_limit, 1);
-    set(Option::multicast_loopback, 1);
-    set(Option::receive_buffer_size, 212'992);
-    set(Option::send_buffer_size, 212'992);
-    if (all.vacant.empty()) {
-        socket->handle = static_cast<std::intptr_t>(all.sockets.size());
-        all.sockets.push_back(std::move(socket));
-        return Socket{all.sockets.back()->handle};
-    }
-    const std::intptr_t handle = all.vacant.back();
-    all.vacant.pop_back();
-    socket->handle = handle;
-    all.sockets[static_cast<std::size_t>(handle)] = std::move(socket);
-    return Socket{handle};
+    return Socket{socket->handle};
 }
 
 // What was opened elsewhere in the simulation; it stays on its host.

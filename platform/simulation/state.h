@@ -183,6 +183,9 @@ struct SocketState {
     std::int32_t option(platform::Option which) const {
         return options[static_cast<std::size_t>(which)];
     }
+    void set(platform::Option which, std::int32_t value) {
+        options[static_cast<std::size_t>(which)] = value;
+    }
     bool is_local() const { return family == Family::local; }
     bool broken() const { return failure != Code::ok || !reports.empty(); }
     bool readable() const { return first || broken(); }
@@ -225,6 +228,7 @@ struct HostState {
     std::unique_ptr<NatState> nat;
     std::map<std::uint16_t, std::vector<SocketState*>> ports;
     std::map<std::string, LocalNode> paths;
+    std::map<std::uint64_t, SocketState*> local_sockets;  // By age, so that their order is fixed.
     std::uint16_t next_port = 49152;
     Time ahead = 0;       // Of the world's clock, for good: the monotonic clock.
     Time wall_ahead = 0;  // The same of the wall clock.
@@ -291,6 +295,7 @@ struct WorldState : std::enable_shared_from_this<WorldState> {
     void note(What, const HostState&, const Endpoint* from = nullptr, const Endpoint* to = nullptr,
               std::uint64_t number = 0, std::string_view text = {});
     void note(What, const HostState&, const Packet&, std::string_view text = {});
+    std::string replay() const;
 
     Options options;
     Random random;
@@ -330,6 +335,7 @@ struct Registry {
     std::vector<std::intptr_t> vacant;
     std::uint64_t next_serial = 1;
     HostState* scope = nullptr;
+    WorldState* latest = nullptr;           // For last words: the last World made here, or null.
     std::shared_ptr<WorldState> own_world;  // Of a program that makes none.
     Work* running = nullptr;                // The job whose function is being called.
     struct Waiting {
@@ -353,6 +359,7 @@ inline Error failed(Code code, Operation operation) {
 // ---- What its files ask of each other ---------------------------------------------------------
 
 // sockets.cpp
+SocketState* open_socket(Watcher&, Family);  // Null: memory is out.
 Error choose_port(SocketState&, Operation);  // For a socket that has none.
 void leave_port(SocketState&);
 

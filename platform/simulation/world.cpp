@@ -74,10 +74,14 @@ void Host::jump(Duration duration) {
 
 World::World(Options options) : state_(new (std::nothrow) WorldState(std::move(options))) {
     if (!state_) platform::abandon("simulation: out of memory");
+    registry().latest = state_.get();
 }
 
 // Its functions know what may be gone by now.
-World::~World() { state_->scripts.clear(); }
+World::~World() {
+    state_->scripts.clear();
+    if (registry().latest == state_.get()) registry().latest = nullptr;
+}
 
 Host World::host(std::string_view name, std::vector<Address> addresses) {
     return Host(state_->add_host(name, state_->networks.front(), places_of(addresses)));
@@ -151,15 +155,16 @@ const std::string& World::trace() const { return state_->trace.text(); }
 
 World::Counts World::counts() const { return state_->counts; }
 
-std::string World::replay() const {
-    const std::string command =
-        state_->options.command.empty() ? "the same program" : state_->options.command;
-    return command + " --seed=" + std::to_string(state_->options.seed);
+std::string WorldState::replay() const {
+    const std::string command = options.command.empty() ? "the same program" : options.command;
+    return command + " --seed=" + std::to_string(options.seed);
 }
 
+std::string World::replay() const { return state_->replay(); }
+
 void World::fail(std::string_view why) const {
-    platform::abandon(std::string(why) + " (at " + std::to_string(now().count()) +
-                      " ns; replay: " + replay() + ")");
+    registry().latest = state_.get();
+    platform::abandon(why);
 }
 
 // ---- For run() -------------------------------------------------------------------------------

@@ -68,6 +68,13 @@ TEST_CASE("a failure prints the command that replays it, and so does a wrong add
         world.fail("all is lost");
     });
     CHECK(contains(text, "all is lost (at 0 ns; replay: ./program --seed=5)"));
+    CHECK(contains(last_words([] {  // Nobody listens to 'error'.
+        World world({.seed = 6, .command = "./program"});
+        Node a(world, "alice", "10.0.0.1");
+        net::Datagram second(*a.loop, net::Type::udp4);
+        second.bind(port, "10.0.0.1");
+        (void)a.loop->run();
+    }), "bind EADDRINUSE 10.0.0.1:1000 (at 0 ns; replay: ./program --seed=6)"));
     CHECK(contains(last_words([] {
         World world;
         world.host("a", {"10.0.0.256"});

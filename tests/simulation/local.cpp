@@ -1,4 +1,6 @@
 // Unix-domain datagrams: names of one host, that no other host sees.
+#include <memory>
+
 #include "tests/simulation/support.h"
 
 using namespace test;
@@ -62,4 +64,27 @@ TEST_CASE("a full receiver makes senders wait, and loses nothing") {
     }
     (void)simulation::run_for(ends.world, 10s, *ends.loop, *ends.other);
     CHECK(heard == expected);
+}
+
+TEST_CASE("who waits for room gets it in the same order, whatever came before in this process") {
+    std::uint64_t hashes[2] = {};
+    for (std::uint64_t& hash : hashes) {
+        World world;
+        simulation::On<core::Loop> loop(world.host("a", {}));
+        net::Datagram server(*loop, net::Type::unix_dgram);
+        CHECK(server.bind_sync("/run/server"));
+        server.on_message([] {});
+        std::vector<std::unique_ptr<net::Datagram>> clients;
+        for (int i = 0; i < 5; i++) {
+            clients.push_back(std::make_unique<net::Datagram>(*loop, net::Type::unix_dgram));
+            CHECK(clients.back()->bind_sync("/run/client" + std::to_string(i)));
+            CHECK(clients.back()->connect_sync("/run/server"));
+            for (int k = 0; k < 20; k++) clients.back()->send(std::to_string(i));
+        }
+        (void)simulation::run_for(world, 10s, *loop);
+        hash = world.hash();
+        CHECK(world.counts().arrived == 100);
+        std::swap(clients[1], clients[3]);  // They close in another order than they opened.
+    }
+    CHECK(hashes[0] == hashes[1]);
 }
