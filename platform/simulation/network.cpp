@@ -87,7 +87,6 @@ void complain_of_nobody(Interface& out, const Packet& about) {
     complaint->about = about.to;
     complaint->code = Code::host_unreachable;
     complaint->at = &out;
-    complaint->left = &out;
     world.plan(world.now + 2 * world.options.path.delay.count(), Event::Kind::packet, complaint);
 }
 
@@ -127,7 +126,6 @@ void carry(Interface& from, Interface& to, Packet* packet, SocketState* sender) 
         world.note(why, *from.host, *packet);
         world.free(packet);
     };
-    packet->left = &from;
     packet->at = &to;
     if (!world.cuts.empty() && world.is_cut(*from.host, *to.host)) {
         return lose(What::cut, world.counts.dropped);
@@ -168,7 +166,6 @@ Error transmit(HostState& host, Packet* packet, SocketState* sender, std::uint32
     }
     if (host.owns(to)) {
         packet->at = &host.interfaces.front();
-        packet->left = nullptr;
         deliver(host, packet);
         return {};
     }

@@ -33,7 +33,9 @@ Answer answer_for(HostState& host, std::string_view name, Family family) {
         answer.addresses = {Address("127.0.0.1"), Address("::1")};
     } else {
         for (const HostState& each : world.hosts) {
-            if (lowered(each.name) != name || each.network != host.network) continue;
+            const bool near = each.network == host.network;
+            const bool anybodys = each.network == &world.networks.front();
+            if (lowered(each.name) != name || (!near && !anybodys)) continue;
             for (const Place& place : each.interfaces.back().places) {
                 answer.addresses.push_back(endpoint_of({place}, Family::none));
             }

@@ -94,7 +94,6 @@ struct Packet {
     Time arrived = 0;
 
     Interface* at = nullptr;     // Where it arrives.
-    Interface* left = nullptr;   // By which it left its last host; null within the host.
     std::string sender_path;     // Of a Unix socket; empty when it has none.
     Name about;                  // A complaint's: where the datagram went that it is about.
     Code code = Code::ok;        // And why it did not get there.
@@ -163,7 +162,7 @@ struct SocketState {
     std::intptr_t peer_handle = -1;    // which was this socket then.
     std::uint64_t peer_serial = 0;
 
-    std::array<std::int32_t, 12> options{};
+    std::array<std::int32_t, 1 + static_cast<std::size_t>(platform::Option::icmp_errors)> options{};
     std::uint32_t multicast_interface = 0;
     std::vector<Membership> memberships;
 

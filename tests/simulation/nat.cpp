@@ -129,6 +129,13 @@ TEST_CASE("two homes may have the same addresses inside") {
     CHECK(home.server.senders[0].host() == "198.51.100.8");
 }
 
+TEST_CASE("who is inside knows the names of those outside") {
+    Home home;
+    home.inside.socket.send("by name", port, "Server");
+    home.run();
+    CHECK(home.server.text() == "by name");
+}
+
 TEST_CASE("ICMP finds its way back inside") {
     Home home;
     CHECK(home.inside.socket.connect_sync(4321, "203.0.113.1"));

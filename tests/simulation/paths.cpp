@@ -168,3 +168,29 @@ TEST_CASE("a receiver that does not read drops what its buffer cannot take") {
     CHECK(line.world.counts().dropped == 86);
     platform::close(*socket);
 }
+
+TEST_CASE("a train leaves as single datagrams, each of which is lost on its own") {
+    Line line({.loss = 0.2});
+    CHECK(line.b.socket.set_recv_buffer_size(1 << 20) == net::Error{});
+    const simulation::Scope scope(line.a.host);
+    const auto poller = platform::Poller::open();
+    REQUIRE(poller);
+    const auto socket = platform::open_datagram(**poller, platform::Family::ipv4);
+    REQUIRE(socket);
+    const net::Address to = line.b.address();
+    const std::string train(5050, 'x');
+    const std::span<const std::byte> part = std::as_bytes(std::span(train));
+    const platform::Outgoing outgoing{{&part, 1}, &to, nullptr, 100};
+    for (int i = 0; i < 20; i++) CHECK(platform::send(*socket, {&outgoing, 1}));
+    (void)simulation::run_for(line.world, 1s, *line.b.loop);
+    CHECK(line.b.heard.size() > 1020 * 0.76);
+    CHECK(line.b.heard.size() < 1020 * 0.84);
+    std::size_t short_ones = 0;
+    for (const std::string& each : line.b.heard) {
+        CHECK((each.size() == 100 || each.size() == 50));
+        short_ones += each.size() == 50;
+    }
+    CHECK(short_ones > 10);
+    CHECK(short_ones <= 20);
+    platform::close(*socket);
+}
