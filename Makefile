@@ -501,6 +501,7 @@ PUBLIC = \
 DOCTEST      = -isystem build/doctest/usr/include -DDOCTEST_CONFIG_SUPER_FAST_ASSERTS
 FLAGS        = -std=c++20 -I. $(DOCTEST)
 LIBRARY      = $(PORTABLE) $(SYSTEMS)
+ARCHIVES     = libvolley.a libvolley-simulation.a
 COMPILE      = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK         = $(CXX) $(CXXFLAGS) $(LDFLAGS)
 ALL_TESTS    = $(TESTS) $(THROWING_TESTS)
@@ -510,7 +511,7 @@ SIMULATED    = $(SIMULATED_TESTS) $(SIMULATED_THROWING_TESTS)
 SIMULATED_PROGRAMS = $(SIMULATED:.simulated=.simulation)
 TEST_OBJECTS = tests/main.o $(ALL_TESTS:.run=.o) $(PROGRAMS:.exe=.o)
 
-default: libvolley.a libvolley-simulation.a volley
+default: $(ARCHIVES) volley
 
 all: default $(EXAMPLES) $(WORLDS)
 
@@ -545,7 +546,7 @@ bench-plots: build/bench/plots
 install: default
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(MANDIR)/man1
 	$(INSTALL) -m 755 volley $(DESTDIR)$(PREFIX)/bin
-	$(INSTALL) -m 644 libvolley.a libvolley-simulation.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 $(ARCHIVES) $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 644 tools/volley/volley.1 $(DESTDIR)$(MANDIR)/man1
 	sed -e '1d' -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' tools/install/volley.pc.in \

@@ -181,7 +181,7 @@ bool World::take_stop() { return std::exchange(state_->stopping, false); }
 
 bool World::take_scripts() {
     return std::exchange(state_->scripts_seen, state_->scripts_run) != state_->scripts_run;
- }
+}
 
 std::optional<std::uint32_t> World::take_ready() {
     if (state_->somebody_called.exchange(false)) {
