@@ -149,7 +149,6 @@ EXAMPLES = \
 # Programs for the simulation: they fail if they do not do what they say.
 WORLDS = \
     tools/simulation/gossip.world \
-    tools/simulation/hours.world \
     tools/simulation/reliable_transfer.world \
     tools/simulation/resolver_behind_nat.world
 
@@ -371,6 +370,9 @@ BENCH_RAW = \
     tests/bench/raw/start.o \
     tests/bench/raw/time.o
 
+BENCH_SIMULATION = \
+    tests/bench/simulation/second.o
+
 HEADERS = \
     core/callback.h \
     core/growing.h \
@@ -505,7 +507,8 @@ ARCHIVES     = libvolley.a libvolley-simulation.a
 COMPILE      = $(CXX) $(FLAGS) $(CPPFLAGS) $(CXXFLAGS)
 LINK         = $(CXX) $(CXXFLAGS) $(LDFLAGS)
 ALL_TESTS    = $(TESTS) $(THROWING_TESTS)
-BENCH        = $(BENCH_CONTENDER) $(BENCH_OURS) $(BENCH_RAW) $(BENCH_DRIVER) $(BENCH_PLOTS)
+BENCH        = $(BENCH_CONTENDER) $(BENCH_OURS) $(BENCH_SIMULATION) $(BENCH_RAW) \
+               $(BENCH_DRIVER) $(BENCH_PLOTS)
 BENCH_PEERS  = $(BENCH_LIBUV) $(BENCH_ASIO)
 SIMULATED    = $(SIMULATED_TESTS) $(SIMULATED_THROWING_TESTS)
 SIMULATED_PROGRAMS = $(SIMULATED:.simulated=.simulation)
@@ -534,7 +537,7 @@ fuzz: $(FUZZERS)
 	done
 
 # Peers that are not installed are left out, which is the script's business.
-bench: build/bench/ours build/bench/raw build/bench/driver
+bench: build/bench/ours build/bench/simulation build/bench/raw build/bench/driver
 	MAKE='$(MAKE)' CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' \
 	    sh tests/bench/driver/build.sh build/bench.programs
 	build/bench/driver --rounds=$(ROUNDS) --seconds=$(SECONDS) $(ROWS)
@@ -610,6 +613,10 @@ tests/main.a: tests/main.o
 build/bench/ours: $(BENCH_CONTENDER) $(BENCH_OURS) libvolley.a
 	mkdir -p build/bench
 	$(LINK) -o $@ $(BENCH_CONTENDER) $(BENCH_OURS) libvolley.a $(LDLIBS)
+
+build/bench/simulation: $(BENCH_CONTENDER) $(BENCH_SIMULATION) libvolley-simulation.a
+	mkdir -p build/bench
+	$(LINK) -o $@ $(BENCH_CONTENDER) $(BENCH_SIMULATION) libvolley-simulation.a $(LDLIBS)
 
 build/bench/libuv: $(BENCH_CONTENDER) $(BENCH_LIBUV)
 	mkdir -p build/bench

@@ -31,6 +31,7 @@ left_out() {
 }
 
 enter ours offload build/bench/ours
+enter ours offload build/bench/simulation
 if has_header uv.h; then
     build libuv
     enter libuv - build/bench/libuv
