@@ -44,6 +44,7 @@ fi
 
 mkdir "$work/consumer"
 cp tools/demo/demo.cpp "$work/consumer/consumer.cpp"
+cp tools/simulation/resolver_behind_nat.cpp "$work/consumer/world.cpp"
 cd "$work/consumer" || exit 1
 
 by_pkg_config() {  # where it is installed
@@ -84,15 +85,18 @@ END
 version=$(sed -n 's/^VERSION *= *//p' "$tree/Makefile")
 run 0 cmake -S "$tree" -B "$work/build" -DVOLLEY_TESTS=OFF -DCMAKE_INSTALL_LIBDIR=lib \
     -DCMAKE_BUILD_TYPE=Debug
-run 0 cmake --build "$work/build" -j 2 --target volley volley_tool
+run 0 cmake --build "$work/build" -j 2 --target volley volley_simulation volley_tool
 run 0 cmake --install "$work/build" --prefix "$work/cmade"
 diff -r "$work/made/include" "$work/cmade/include" >"$work/run.out" ||
     fail 'make and CMake install other headers'
 ok 'cmake --install: the same headers'
 by_pkg_config "$work/cmade"
 ok 'cmake --install, and pkg-config'
-by_cmake "find_package(volley $version REQUIRED)" "-DCMAKE_PREFIX_PATH=$work/cmade"
-ok 'cmake --install, and find_package'
+by_cmake "find_package(volley $version REQUIRED)
+add_executable(world world.cpp)
+target_link_libraries(world PRIVATE volley::simulation)
+add_custom_command(TARGET world POST_BUILD COMMAND world)" "-DCMAKE_PREFIX_PATH=$work/cmade"
+ok 'cmake --install, and find_package, with the simulation'
 by_cmake "add_subdirectory($tree volley)"
 ok 'add_subdirectory'
 by_cmake "include(FetchContent)
