@@ -94,10 +94,11 @@ struct Options {
     std::uint64_t seed = 1;
     Path path{};           // Between hosts, unless World::path says otherwise.
     bool trace = false;    // Keep the trace as text. It is hashed anyway.
+    std::string trace_file{};  // Save it there when the world ends, or a failure ends the program.
     std::string command{}; // How this program is called: for the line that replays a failure.
 };
 
-// --seed=N and --trace of a program's arguments, and its name.
+// --seed=N and --trace=FILE of a program's arguments, and its name.
 Options arguments(int argc, char** argv, Options = {});
 
 class World {

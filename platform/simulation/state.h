@@ -295,6 +295,7 @@ struct WorldState : std::enable_shared_from_this<WorldState> {
               std::uint64_t number = 0, std::string_view text = {});
     void note(What, const HostState&, const Packet&, std::string_view text = {});
     std::string replay() const;
+    void save_trace();  // Once, if there is a file for it.
 
     Options options;
     Random random;

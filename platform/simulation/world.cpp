@@ -79,6 +79,7 @@ World::World(Options options) : state_(new (std::nothrow) WorldState(std::move(o
 
 // Its functions know what may be gone by now.
 World::~World() {
+    state_->save_trace();
     state_->scripts.clear();
     if (registry().latest == state_.get()) registry().latest = nullptr;
 }
@@ -225,10 +226,14 @@ Scope::~Scope() { registry().scope = before_; }
 
 Options arguments(int argc, char** argv, Options options) {
     constexpr std::string_view seed = "--seed=";
+    constexpr std::string_view trace = "--trace=";
     if (argc > 0) options.command = argv[0];
     for (int i = 1; i < argc; i++) {
         const std::string_view argument = argv[i];
-        if (argument == "--trace") options.trace = true;
+        if (argument.starts_with(trace)) {
+            options.trace = true;
+            options.trace_file = argument.substr(trace.size());
+        }
         if (!argument.starts_with(seed)) continue;
         const char* const end = argument.data() + argument.size();
         const auto [rest, error] =

@@ -6,6 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "tests/simulation/support.h"
 
 using namespace test;
@@ -84,6 +88,38 @@ TEST_CASE("a failure prints the command that replays it, and so does a wrong add
         world.host("a", {"10.0.0.1"});
         world.host("b", {"10.0.0.1"});
     }), "another host of the network has the address 10.0.0.1"));
+}
+
+TEST_CASE("the trace is saved where it was asked for, also by who fails") {
+    const std::string name = std::filesystem::temp_directory_path() /
+                             ("volley-trace-" + std::to_string(getpid()));
+    const auto saved = [&name] {
+        std::ifstream file(name);
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        unlink(name.c_str());
+        return text;
+    };
+    std::string kept;
+    {
+        World world({.trace = true, .trace_file = name});
+        Node a(world, "alice", "10.0.0.1");
+        a.socket.send("x", a.address());
+        (void)simulation::run_for(world, 1s, *a.loop);
+        kept = world.trace();
+    }
+    CHECK(contains(kept, "alice send"));
+    CHECK(saved() == kept);
+    CHECK(contains(last_words([&] {
+        World world({.trace = true, .trace_file = name});
+        Node a(world, "alice", "10.0.0.1");
+        a.socket.send("x", a.address());
+        (void)simulation::run_for(world, 1s, *a.loop);
+        world.fail("all is lost");
+    }), "all is lost"));
+    CHECK(saved() == kept);
+    CHECK(contains(last_words([] {
+        const World world({.trace = true, .trace_file = "/nowhere/trace"});
+    }), "the trace cannot be saved in '/nowhere/trace'"));
 }
 
 #endif

@@ -78,10 +78,12 @@ TEST_CASE("a run is the same on every machine") {
 TEST_CASE("the command that replays a run has its seed") {
     char program[] = "./gossip";
     char seed[] = "--seed=42";
-    char trace[] = "--trace";
+    char trace[] = "--trace=a file";
     char* arguments[] = {program, seed, trace};
-    const simulation::Options options = simulation::arguments(3, arguments);
+    simulation::Options options = simulation::arguments(3, arguments);
     CHECK(options.seed == 42);
     CHECK(options.trace);
+    CHECK(options.trace_file == "a file");
+    options.trace_file.clear();
     CHECK(World(options).replay() == "./gossip --seed=42");
 }

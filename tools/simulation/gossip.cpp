@@ -1,6 +1,6 @@
 // A rumour among 1,000 nodes: each tells three others, chosen at random, what it knows, twice a
 // second. The network is parted, both halves learn something new, and after it heals all know all.
-// Usage: gossip.world [--seed=N] [--trace]
+// Usage: gossip.world [--seed=N] [--trace=FILE]
 #include <cstdio>
 #include <deque>
 #include <random>
@@ -106,7 +106,6 @@ int main(int argc, char** argv) {
 
     world.heal();
     cluster.spread("healed, both", 2, 2, node_count);
-    std::fputs(world.trace().c_str(), stdout);
     std::printf("%llu datagrams in %.1f s of the world; hash %016llx\n",
                 static_cast<unsigned long long>(world.counts().sent),
                 static_cast<double>(world.now().count()) / 1e9,

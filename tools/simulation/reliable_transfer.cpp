@@ -1,6 +1,6 @@
 // A file that crosses a bad network whole: 20 % of the datagrams are lost and 5 % come twice.
 // A window of blocks is under way; each is sent again until it is acknowledged.
-// Usage: reliable_transfer.world [--seed=N] [--trace]
+// Usage: reliable_transfer.world [--seed=N] [--trace=FILE]
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -112,7 +112,6 @@ int main(int argc, char** argv) {
     Sender sender(*near, file);
     (void)simulation::run(world, *near, *far);
 
-    std::fputs(world.trace().c_str(), stdout);
     const World::Counts counts = world.counts();
     std::printf("%zu bytes in %.1f s of the world: %d sends, %llu lost, %llu doubled;"
                 " hash %016llx\n",

@@ -1,7 +1,7 @@
 // A resolver in the manner of DNS, asked from behind a NAT: a question has a number, and is asked
 // again until there is an answer to it. Half way through, the gateway is restarted and forgets
 // whose questions are under way.
-// Usage: resolver_behind_nat.world [--seed=N] [--trace]
+// Usage: resolver_behind_nat.world [--seed=N] [--trace=FILE]
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -108,7 +108,6 @@ int main(int argc, char** argv) {
     world.after(1s, [&] { gateway.rebind(); });
     (void)simulation::run(world, *home, *away);
 
-    std::fputs(world.trace().c_str(), stdout);
     std::printf("%d of %d answers are right, after %d repeats in %.1f s; the resolver saw %s;"
                 " hash %016llx\n",
                 right, questions, client.repeats, static_cast<double>(world.now().count()) / 1e9,
