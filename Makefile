@@ -239,6 +239,7 @@ SIMULATED_TESTS = \
     tests/core/posts.simulated \
     tests/core/stop.simulated \
     tests/core/timers.simulated \
+    tests/core/timers_model.simulated \
     tests/net/address.simulated \
     tests/net/arrivals.simulated \
     tests/net/bind.simulated \
@@ -250,6 +251,7 @@ SIMULATED_TESTS = \
     tests/net/close_inside.simulated \
     tests/net/connect.simulated \
     tests/net/creation.simulated \
+    tests/net/creation_memory.simulated \
     tests/net/failure.simulated \
     tests/net/membership.simulated \
     tests/net/message.simulated \
@@ -257,10 +259,12 @@ SIMULATED_TESTS = \
     tests/net/names.simulated \
     tests/net/refusals.simulated \
     tests/net/resolver.simulated \
+    tests/net/resolver_memory.simulated \
     tests/net/send.simulated \
     tests/net/send_forms.simulated \
     tests/net/settings.simulated \
     tests/net/tick.simulated \
+    tests/net/trains_memory.simulated \
     tests/net/unix.simulated \
     tests/net/unix_abstract.simulated \
     tests/net/volley.simulated \
@@ -298,6 +302,7 @@ THROWING_TESTS = \
 
 SIMULATED_THROWING_TESTS = \
     tests/core/loop_throwing.simulated \
+    tests/core/timers_throwing.simulated \
     tests/net/bind_throwing.simulated \
     tests/net/close_throwing.simulated \
     tests/net/connect_throwing.simulated \
