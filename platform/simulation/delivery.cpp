@@ -151,19 +151,20 @@ void deliver(HostState& host, Packet* packet) {
     world.free(packet);
 }
 
-void arrive(Packet* packet) {
+void arrive(WorldState& world, Packet* packet) {
     if (packet->kind == Packet::Kind::departure) {
         SocketState* const sender = registry().find(packet->handle, packet->serial);
-        if (!sender) return;
-        sender->sending_bytes -= packet->size;
-        sender->changed();
-        return sender->world->free(packet);
+        if (sender) {
+            sender->sending_bytes -= packet->size;
+            sender->changed();
+        }
+        return world.free(packet);
     }
     HostState& host = *packet->at->host;
     if (!packet->at->up) {
-        host.world->counts.dropped++;
-        host.world->note(What::nobody, host, *packet, "interface is down");
-        return host.world->free(packet);
+        world.counts.dropped++;
+        world.note(What::nobody, host, *packet, "interface is down");
+        return world.free(packet);
     }
     if (host.nat) {
         const bool from_inside = packet->at->network == host.inside;

@@ -42,7 +42,7 @@ Time departure_of(WorldState& world, PathState& state, std::size_t size) {
     const auto waiting = static_cast<std::uint64_t>(begin - world.now);
     // In parts, so that no product overflows.
     const std::uint64_t queued = waiting / second * path.bandwidth +
-                                 waiting % second * (path.bandwidth / 1000) / (second / 1000);
+                                 waiting % second / 1000 * path.bandwidth / (second / 1000);
     if (path.queue != 0 && queued + size > path.queue) return never;
     state.free_at = begin + static_cast<Time>(size * second / path.bandwidth);
     return state.free_at;

@@ -372,7 +372,7 @@ void carry(Interface& from, Interface& to, Packet*, SocketState* sender);
 void complain(HostState& offender, const Packet& about, Code why);
 
 // delivery.cpp
-void arrive(Packet*);
+void arrive(WorldState&, Packet*);
 void deliver(HostState&, Packet*);
 void enqueue(SocketState&, Packet*);
 

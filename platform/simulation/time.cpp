@@ -29,7 +29,7 @@ void WorldState::run_due() {
 
 void WorldState::run(const Event& event) {
     switch (event.kind) {
-        case Event::Kind::packet: return arrive(event.packet);
+        case Event::Kind::packet: return arrive(*this, event.packet);
         case Event::Kind::job_starts: return start_work(*this, event.id);
         case Event::Kind::job_ends: return end_work(*this, event.id);
         case Event::Kind::script: break;

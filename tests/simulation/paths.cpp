@@ -91,6 +91,14 @@ TEST_CASE("a narrow path delivers what its bandwidth allows, and a full queue dr
     CHECK(line.world.counts().dropped == 1000 - line.b.heard.size());
 }
 
+TEST_CASE("so does one of a few bytes a second") {
+    Line line({.bandwidth = 500, .queue = 1000});
+    count(line.world, line.a, line.b.address(), 10, 222);  // 250 with its headers.
+    (void)simulation::run_for(line.world, 1min, *line.a.loop, *line.b.loop);
+    CHECK(line.b.heard.size() == 4);
+    CHECK(line.world.counts().dropped == 6);
+}
+
 TEST_CASE("without a queue's limit the sender's own buffer holds it up, and nothing is lost") {
     Line line({.bandwidth = 64'000});
     CHECK(line.a.socket.set_send_buffer_size(2048) == net::Error{});
