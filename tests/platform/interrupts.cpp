@@ -213,7 +213,7 @@ TEST_CASE("a signal during a release is posted or left to the program, never los
     };
     REQUIRE(pthread_create(&thread, nullptr, send_signals, &shared) == 0);
     int posted = 0;
-    const Instant end = in_milliseconds(*poller, 20'000);
+    const Instant end = in_milliseconds(*poller, 5'000);
     while ((posted < 5000 || handled < 5000) && poller->now() < end) {
         Notice notice;
         if (catch_interrupt(mailbox, notice)) break;
