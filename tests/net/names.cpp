@@ -160,6 +160,34 @@ TEST_CASE("[3][11] an answer at once is late enough: the send leaves on a later 
     CHECK(receiver.text() == "literal name");
 }
 
+TEST_CASE("[1][15] a look-up that fails at once takes no other outcome's place") {
+    const Audit audit;
+    core::Loop loop;
+    const auto fails = [](std::string_view) -> net::Result<Address> {
+        return Error{Code::lookup_not_found, Operation::lookup};
+    };
+    Datagram first(loop, Options{.type = Type::udp4, .lookup = at_once(fails)});
+    Datagram second(loop, Type::udp4);
+    std::string told;
+    std::vector<std::uint64_t> ticks;
+    const auto note = [&](const char* who) {
+        return [&, who](const Failure& failure) {
+            told += std::string(who) + std::string(failure.code()) + " ";
+            ticks.push_back(loop.tick());
+        };
+    };
+    first.on_error(note("1:"));
+    second.on_error(note("2:"));
+    first.bind(0, "no.such.name");
+    first.bind(0);
+    second.bind(-1);
+    settle(loop);
+    CHECK(told == "1:ENOTFOUND 1:ERR_SOCKET_ALREADY_BOUND 2:ERR_SOCKET_BAD_PORT ");
+    REQUIRE(ticks.size() == 3);
+    CHECK(ticks[1] == ticks[2]);  // Refusals have nothing to wait for.
+    CHECK(ticks[0] <= ticks[1]);
+}
+
 TEST_CASE("[11][30] answers may come in any order, and to one name the order is kept") {
     const Audit audit;
     core::Loop loop;
