@@ -391,9 +391,15 @@ void Datagram::State::conclude() {
             waiting.push(*request);
             // Not before: even a look-up that answers at once costs its tick. It may do anything.
             if (request->stage == Request::Stage::named) request->name->start(*request->name);
-            // A step that has failed already is told before what fell with it.
-            const bool step = !destroyed && request->kind != Request::Kind::send;
-            if (step && request->stage == Request::Stage::done) collect();
+            // A step that has failed already is told before what fell with it, which has its own
+            // turn; and behind what was asked for earlier.
+            bool failed = !destroyed && request->kind != Request::Kind::send &&
+                          request->stage == Request::Stage::done;
+            while (failed) {
+                Request* const told = waiting.pop_done();
+                if (told) report(*told);
+                failed = told && !destroyed;
+            }
             return;
         }
     }
