@@ -322,6 +322,22 @@ TEST_CASE("[42] 'close' is emitted once, last, on a later tick") {
     CHECK(told.count() == 4);
 }
 
+TEST_CASE("[42] what is refused after close() does not put 'close' off") {
+    const Audit audit;
+    core::Loop loop;
+    int errors = 0;
+    int errors_at_close = 0;
+    Datagram socket(loop, Type::udp4);
+    socket.on_error([&] {  // A habit: whatever goes wrong, close.
+        if (++errors < 20) socket.close();
+    });
+    socket.on_close([&] { errors_at_close = errors; });
+    for (int i = 0; i < 3; i++) socket.send("x", 0);
+    CHECK(runs_out(loop));
+    CHECK(errors == 21);
+    CHECK(errors_at_close == 3);
+}
+
 TEST_CASE("[42] on a closed socket each request is refused, and nothing else follows 'close'") {
     const Audit audit;
     core::Loop loop;
