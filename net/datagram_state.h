@@ -289,7 +289,8 @@ inline Request* Datagram::State::make_request(Request::Kind kind, Outcome&& outc
 
 inline void Datagram::State::ask(Request& request) {
     asked.push(request);
-    outstanding++;
+    request.uncounted = life != Life::open && request.kind == Request::Kind::refusal;
+    if (!request.uncounted) outstanding++;
     loop->owe(*this);
     loop->request(*this);
     update_hold();
@@ -330,7 +331,7 @@ inline void Datagram::State::complete(Request& request) {
 inline void Datagram::State::release(Request& request) {
     free_storage(request);
     if (!request.has_number) exchange->peers.release(request.peer);
-    outstanding--;
+    if (!request.uncounted) outstanding--;
 }
 
 inline void Datagram::State::retire(Request& request) {

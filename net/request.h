@@ -68,6 +68,7 @@ struct Request {
     bool silent : 1 = false;   // Nobody wants its event any more.
     bool waiting : 1 = false;  // In the list of those that outlast their tick.
     bool has_number : 1 = false;
+    bool uncounted : 1 = false;  // A refusal of a closed socket: 'close' does not wait for it.
 
     bool failed() const { return storage == Storage::error || storage == Storage::failure; }
 };
