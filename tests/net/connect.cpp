@@ -309,6 +309,23 @@ TEST_CASE("[24] a connect that fails fails the sends that wait for it, and no ot
     CHECK(server.log.text() == "listening message(mine)");
 }
 
+TEST_CASE("[24][36] a connect that fails to make room leaves no send behind without a peer") {
+    const Audit audit;
+    core::Loop loop;
+    Log log;
+    Server server(loop);
+    Datagram client(loop, net::Options{.type = Type::udp4, .send_queue_datagrams_max = 1});
+    test::record(client, log);
+    client.connect(server.address.port, "::1", outcome(log, "connect"));
+    client.send("a", server.address, sent(log, "a"));
+    client.send("b", sent(log, "b"));  // To let "a" leave, the connect is done now, and fails.
+    test::settle(loop);
+    CHECK(client.get_send_queue_count() == 0);
+    CHECK(log.text() == "listening connect(connect EINVAL ::1:" +
+                            std::to_string(server.address.port) +
+                            ") a(1) b(Port should be > 0 and < 65536. Received no destination.)");
+}
+
 TEST_CASE("[24] connected again from inside the callback of a failure, twenty times over") {
     const Audit audit;
     core::Loop loop;
