@@ -99,7 +99,12 @@ void Datagram::send(Payload payload, SendCallback callback) {
                                       std::move(callback));
     }
     Request* request = state_->make_send(payload, nullptr, std::move(callback));
-    if (request) state_->ask_send(*request);
+    if (!request) return;
+    if (state_->connection == State::Connection::none) {  // Its connect failed, to make room.
+        state_->fail(*request, Failure::of_argument({Code::bad_port, Operation::send},
+                                                    "no destination"));
+    }
+    state_->ask_send(*request);
 }
 
 // A request that holds the payload and counts as queued.
