@@ -188,6 +188,36 @@ TEST_CASE("[1][15] a look-up that fails at once takes no other outcome's place")
     CHECK(ticks[0] <= ticks[1]);
 }
 
+TEST_CASE("[1][11] what a look-up that answers at once lets leave takes no other outcome's place") {
+    const Audit audit;
+    core::Loop loop;
+    int questions = 0;
+    Datagram socket(loop, Options{.type = Type::udp4,
+                                  .lookup = [&](std::string_view, Family, LookupAnswer answer) {
+                                      if (++questions == 2) {  // A setting lets sends leave.
+                                          CHECK_FALSE(socket.set_multicast_loopback(true));
+                                      }
+                                      answer(Error{Code::lookup_not_found, Operation::lookup});
+                                  }});
+    Receiver receiver(loop);
+    Told told;
+    REQUIRE(socket.bind_sync());
+    settle(loop);
+    std::vector<std::uint64_t> ticks;
+    const auto note = [&](const Failure& failure) {
+        told.add(failure.code().empty() ? "ok" : std::string(failure.code()));
+        ticks.push_back(loop.tick());
+    };
+    socket.send("1", receiver.port(), "a.name", note);
+    socket.send("2", receiver.port(), "b.name", note);
+    socket.send("3", receiver.port(), note);
+    socket.send("4", 0, note);
+    settle(loop);
+    REQUIRE(ticks.size() == 4);
+    CHECK(told.text() == "ok ERR_SOCKET_BAD_PORT ENOTFOUND ENOTFOUND");
+    CHECK(ticks[0] == ticks[1]);
+}
+
 TEST_CASE("[11][30] answers may come in any order, and to one name the order is kept") {
     const Audit audit;
     core::Loop loop;
