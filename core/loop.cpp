@@ -82,6 +82,7 @@ struct Loop::Turning {
         loop.free_buried();
         loop.recycle_slots();
         loop.turning_ = false;
+        loop.owed_round_end_ = 0;
         loop.cut_short_ = !complete;
     }
     Loop& loop;

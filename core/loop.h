@@ -127,6 +127,7 @@ class Loop {
                            owed_.back().source == &source;
         again ? static_cast<void>(owed_.back().count++) : owe_anew(source);
     }
+    bool concluding() const { return owed_round_end_ != 0; }  // Outcomes are being told.
     void owe_late(Source&);    // The same, for what earlier ticks asked: before all of the others.
     void finish(Source&);      // finish() runs in this tick's last phase.
     void flush_requests();     // Lets everything queued leave early: the arena is full.
