@@ -364,7 +364,7 @@ void Datagram::State::visit_undone(void (*visit)(void*, Request&), void* visitor
 // ---- Outcomes --------------------------------------------------------------------------------
 
 // Moves what has been done out of `waiting`: it is owed an outcome again. While outcomes are told
-// it would take the turns of those that are owed one already: there is time for it in the next tick.
+// it would take the turns of those that are owed one already: the next tick has time for it.
 void Datagram::State::collect() {
     if (loop->concluding()) {
         if (waiting.first) loop->request(*this);
