@@ -42,7 +42,10 @@ constexpr std::size_t packet_overhead = 512;  // In a receive buffer; roughly Li
 struct Place {
     Family family = Family::none;
     std::array<std::uint8_t, 16> bytes{};
-    auto operator<=>(const Place&) const = default;
+    bool operator==(const Place&) const = default;
+    bool operator<(const Place& other) const {  // Arrays have no <=> in libc++ before 17.
+        return family != other.family ? family < other.family : bytes < other.bytes;
+    }
 };
 
 struct Name {
