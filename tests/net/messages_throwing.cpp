@@ -148,7 +148,7 @@ TEST_CASE("[7][40] closed, destroyed or connected elsewhere before the rest: it 
     }
 }
 
-TEST_CASE("[7][42] the loop may end with the rest of a train, and pinned echoes of it, untold") {
+TEST_CASE("[7][42] the loop may end with the rest of a train, and a pinned echo of it, untold") {
     const Audit audit;
     const std::shared_ptr<int> captured = std::make_shared<int>(0);
     std::optional<Datagram> outlives;
@@ -160,12 +160,13 @@ TEST_CASE("[7][42] the loop may end with the rest of a train, and pinned echoes 
         int heard = 0;
         outlives->on_message([&, captured](const Message& message) {
             outlives->send(message.bytes, message.sender, [captured] { CHECK(false); });
-            if (++heard == 3) throw Thrown();
+            heard++;
+            throw Thrown();  // At once: a slow machine has time for one datagram a turn.
         });
         queue_trains(to, 10);
         turn_once(loop);
-        CHECK(heard == 3);
-        CHECK(captured.use_count() == 5);
+        CHECK(heard == 1);
+        CHECK(captured.use_count() == 3);
     }
     CHECK(captured.use_count() == 2);
     outlives.reset();
