@@ -107,6 +107,7 @@ SIMULATION = \
     platform/simulation/channels.o \
     platform/simulation/datagrams.o \
     platform/simulation/delivery.o \
+    platform/simulation/faults.o \
     platform/simulation/interrupts.o \
     platform/simulation/local.o \
     platform/simulation/membership.o \
@@ -277,6 +278,7 @@ SIMULATED_TESTS = \
     tests/platform/workers.simulated \
     tests/simulation/deadlock.simulated \
     tests/simulation/determinism.simulated \
+    tests/simulation/faults.simulated \
     tests/simulation/local.simulated \
     tests/simulation/multicast.simulated \
     tests/simulation/nat.simulated \
@@ -421,6 +423,7 @@ HEADERS = \
     platform/posix_options.h \
     platform/posix_sockets.h \
     platform/posix_wake.h \
+    platform/simulation/faults.h \
     platform/simulation/random.h \
     platform/simulation/simulation.h \
     platform/simulation/state.h \
@@ -502,6 +505,7 @@ PUBLIC = \
     platform/endpoint.h \
     platform/error.h \
     platform/platform.h \
+    platform/simulation/faults.h \
     platform/simulation/simulation.h
 
 # For the tests alone: doctest's asserts as calls, which compile in two thirds of the time.

@@ -210,7 +210,10 @@ void take_first(SocketState& socket) {
 
 namespace platform {
 
+using simulation::Fault;
+using simulation::Site;
 using simulation::SocketState;
+using simulation::Verdict;
 using simulation::failed;
 using simulation::registry;
 
@@ -223,13 +226,19 @@ Result<std::size_t> receive(Socket handle, std::span<Incoming> incoming) {
     SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::receive);
     socket->world->questions = 0;
+    const Verdict verdict = judge(*socket->host, Site::receive, Operation::receive);
+    if (verdict) return verdict.error;
     const Code failure = simulation::take_failure(*socket);
     if (failure != Code::ok) return failed(failure, Operation::receive);
     std::size_t count = 0;
-    const std::size_t most = std::min(incoming.size(), simulation::batch_max);
+    const bool one = verdict.lie == Fault::Kind::short_count;
+    const std::size_t most = one ? 1 : std::min(incoming.size(), simulation::batch_max);
     while (count < most && socket->first) {
-        simulation::fill(*socket, *socket->first, incoming[count++]);
+        Incoming& each = incoming[count++];
+        simulation::fill(*socket, *socket->first, each);
         simulation::take_first(*socket);
+        if (verdict.lie == Fault::Kind::truncated) each.truncated = true;
+        if (verdict.lie == Fault::Kind::nameless) each.peer = {};
     }
     if (count == 0) return failed(Code::would_block, Operation::receive);
     return count;
@@ -240,8 +249,11 @@ Result<std::size_t> send(Socket handle, std::span<const Outgoing> outgoing) {
     if (!socket) return failed(Code::bad_descriptor, Operation::send);
     if (outgoing.empty()) return failed(Code::invalid_argument, Operation::send);
     socket->world->questions = 0;
+    const Verdict verdict = judge(*socket->host, Site::send, Operation::send);
+    if (verdict) return verdict.error;
+    const bool one = verdict.lie == Fault::Kind::short_count;
     std::size_t done = 0;
-    for (const Outgoing& each : outgoing) {
+    for (const Outgoing& each : one ? outgoing.first(1) : outgoing) {
         if (done > 0 && socket->failure != Code::ok) break;  // Asking again tells it.
         const Error error = socket->is_local() ? simulation::send_local(*socket, each)
                                                : simulation::send_internet(*socket, each);
@@ -252,13 +264,21 @@ Result<std::size_t> send(Socket handle, std::span<const Outgoing> outgoing) {
     return done;
 }
 
-Segmentation segmentation(Poller&) {
-    return {static_cast<std::uint16_t>(simulation::segments_max), false};
+Segmentation segmentation(Poller& poller) {
+    const Verdict verdict =
+        judge(*simulation::watcher_of(poller).host, Site::segmentation, Operation::send);
+    if (verdict.lie == Fault::Kind::nothing) return {};
+    const bool loopback = verdict.lie == Fault::Kind::loopback;
+    return {static_cast<std::uint16_t>(simulation::segments_max), loopback};
 }
 
 Result<std::size_t> receive_errors(Socket handle, std::span<Report> reports) {
     SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::receive);
+    const Verdict verdict = judge(*socket->host, Site::receive_errors, Operation::receive);
+    if (verdict) return verdict.error;
+    if (verdict.lie == Fault::Kind::nothing) return std::size_t{0};
+    if (verdict.lie == Fault::Kind::short_count) reports = reports.first(1);
     std::size_t count = 0;
     while (count < reports.size() && !socket->reports.empty()) {
         reports[count++] = socket->reports.front();

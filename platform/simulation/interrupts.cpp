@@ -7,6 +7,11 @@
 namespace platform {
 
 Error catch_interrupt(Mailbox& mailbox, Job& job) {
+    if (simulation::WorldState* const world = simulation::registry().latest) {
+        const auto verdict = judge(world->hosts.front(), simulation::Site::catch_interrupt,
+                                   Operation::interrupt);
+        if (verdict) return verdict.error;
+    }
     for (auto& each : simulation::registry().interrupts) {
         if (each.job) continue;
         each = {&mailbox, &job};

@@ -154,12 +154,16 @@ Error send_local(SocketState& socket, const platform::Outgoing& outgoing) {
 
 namespace platform {
 
+using simulation::Site;
+using simulation::Verdict;
 using simulation::failed;
 using simulation::registry;
 
 Result<PathClaim> bind_path(Socket handle, const Endpoint& endpoint, std::uint32_t) {
     simulation::SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::bind);
+    const Verdict verdict = judge(*socket->host, Site::bind_path, Operation::bind);
+    if (verdict) return verdict.error;
     if (endpoint.family != Family::local || endpoint.size == 0) {
         return failed(Code::invalid_argument, Operation::bind);
     }

@@ -7,7 +7,9 @@
 namespace platform {
 
 using simulation::Place;
+using simulation::Site;
 using simulation::SocketState;
+using simulation::Verdict;
 using simulation::failed;
 using simulation::registry;
 
@@ -51,6 +53,10 @@ struct Change {
         return sound ? Error{} : refuse(Code::invalid_argument);
     }
 
+    Error struck(Site site) const {
+        return simulation::judge(*socket->host, site, refuse(Code::ok).operation).error;
+    }
+
     Place group() const { return simulation::place_of(membership.group); }
 
     auto find(std::uint32_t index) const {
@@ -82,6 +88,7 @@ Error leave_at(const Change& change, std::uint32_t index) {
 Error join(Socket handle, const Membership& membership) {
     const Change change{registry().find(handle.handle), membership, true};
     if (const Error error = change.judge()) return error;
+    if (const Error error = change.struck(Site::join)) return error;
     simulation::HostState& host = *change.socket->host;
     std::uint32_t index = index_of(host, membership.interface);
     if (is_open_choice(membership.interface)) {
@@ -114,6 +121,7 @@ Error join(Socket handle, const Membership& membership) {
 Error leave(Socket handle, const Membership& membership) {
     const Change change{registry().find(handle.handle), membership, false};
     if (const Error error = change.judge()) return error;
+    if (const Error error = change.struck(Site::leave)) return error;
     if (is_open_choice(membership.interface)) return leave_at(change, 0);
     const std::uint32_t index = index_of(*change.socket->host, membership.interface);
     if (index == 0) return change.refuse(Code::no_such_device);
@@ -126,6 +134,9 @@ Error set_multicast_interface(Socket handle, const Endpoint& interface) {
     };
     SocketState* const socket = registry().find(handle.handle);
     if (!socket) return refused(Code::bad_descriptor);
+    const Verdict verdict = judge(*socket->host, Site::set_multicast_interface,
+                                  Operation::set_multicast_interface);
+    if (verdict) return verdict.error;
     if (socket->is_local()) return refused(Code::not_supported);
     const bool foreign = interface.scope == 0 && interface.family != Family::none &&
                          interface.family != socket->family;

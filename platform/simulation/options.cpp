@@ -5,7 +5,10 @@
 
 namespace platform {
 
+using simulation::Fault;
+using simulation::Site;
 using simulation::SocketState;
+using simulation::Verdict;
 using simulation::failed;
 using simulation::registry;
 
@@ -37,6 +40,8 @@ Range range_of(Option option) {
 Error set_option(Socket handle, Option option, std::int32_t value) {
     SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::set_option);
+    const Verdict verdict = judge(*socket->host, Site::set_option, Operation::set_option);
+    if (verdict) return verdict.error;
     const Range range = range_of(option);
     if (socket->is_local() && !range.for_local) {
         return failed(Code::not_supported, Operation::set_option);
@@ -61,6 +66,8 @@ Error set_option(Socket handle, Option option, std::int32_t value) {
 Result<std::int32_t> get_option(Socket handle, Option option) {
     const SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::set_option);
+    const Verdict verdict = judge(*socket->host, Site::get_option, Operation::set_option);
+    if (verdict) return verdict.error;
     if (socket->is_local() && !range_of(option).for_local) {
         return failed(Code::not_supported, Operation::set_option);
     }
@@ -68,14 +75,20 @@ Result<std::int32_t> get_option(Socket handle, Option option) {
 }
 
 Result<std::uint32_t> interface_index(Poller& poller, std::string_view name) {
-    const simulation::Interface* const found =
-        simulation::watcher_of(poller).host->interface_called(name);
+    simulation::HostState& host = *simulation::watcher_of(poller).host;
+    const Verdict verdict = judge(host, Site::interface_index, Operation::none);
+    if (verdict) return verdict.error;
+    const simulation::Interface* const found = host.interface_called(name);
     if (!found) return failed(Code::no_such_device, Operation::none);
     return found->index;
 }
 
 Result<std::size_t> interface_indexes(Poller& poller, std::span<std::uint32_t> indexes) {
-    const auto& all = simulation::watcher_of(poller).host->interfaces;
+    simulation::HostState& host = *simulation::watcher_of(poller).host;
+    const Verdict verdict = judge(host, Site::interface_indexes, Operation::none);
+    if (verdict) return verdict.error;
+    if (verdict.lie == Fault::Kind::nothing) return std::size_t{0};
+    const auto& all = host.interfaces;
     for (std::size_t i = 0; i < all.size() && i < indexes.size(); i++) indexes[i] = all[i].index;
     return all.size();
 }

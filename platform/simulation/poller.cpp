@@ -112,6 +112,14 @@ void Watcher::collect() {
                 listed.end());
 }
 
+// What a fault has it say: every socket that it watches has failed.
+void Watcher::report_all() {
+    events.clear();
+    for (const auto& socket : registry().sockets) {
+        if (socket && socket->watcher == this) events.push_back({socket->token, true, true});
+    }
+}
+
 }  // namespace simulation
 
 namespace platform {
@@ -123,6 +131,8 @@ struct Poller::State {
 Result<std::unique_ptr<Poller>> Poller::open() {
     const Error no_memory = simulation::failed(Code::out_of_memory, Operation::open);
     simulation::HostState& host = simulation::registry().host();
+    const auto verdict = judge(host, simulation::Site::open_poller, Operation::open);
+    if (verdict) return verdict.error;
     std::unique_ptr<State> state(new (std::nothrow) State);
     if (!state) return no_memory;
     simulation::Watcher& watcher = state->watcher;
@@ -160,6 +170,9 @@ Instant Poller::now() const {
 Error Poller::watch(Socket handle, Token token, Interest interest) {
     simulation::SocketState* const socket = simulation::registry().find(handle.handle);
     if (!socket) return simulation::failed(Code::bad_descriptor, Operation::watch);
+    const auto verdict =
+        judge(*state_->watcher.host, simulation::Site::watch, Operation::watch);
+    if (verdict) return verdict.error;
     if (socket->watcher && socket->watcher != &state_->watcher && socket->listed) {
         std::erase(socket->watcher->listed, socket);
         socket->listed = false;
@@ -185,9 +198,12 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
     world.questions = 0;
     watcher.spend_time();
     const std::uint64_t scripts = world.scripts_run;
+    const auto verdict = judge(*watcher.host, simulation::Site::wait, Operation::wait);
+    if (verdict) return verdict.error;
     for (;;) {
         world.run_due();
         watcher.collect();
+        if (verdict.lie == simulation::Fault::Kind::spurious) watcher.report_all();
         const bool called = watcher.called.exchange(false);
         if (called || !watcher.events.empty()) break;
         if (world.scripts_run != scripts) break;  // They may have asked the loop for something.
@@ -199,6 +215,7 @@ Result<std::span<const Event>> Poller::wait(Instant deadline) {
         if (endless && next == simulation::never) simulation::report_deadlock(world);
         world.advance(endless ? next : std::min(next, deadline.nanoseconds - ahead));
     }
+    if (verdict.lie == simulation::Fault::Kind::nothing) watcher.events.clear();
     return std::span<const Event>(watcher.events);
 }
 
@@ -208,6 +225,9 @@ void Poller::wake() {
 }
 
 Result<std::intptr_t> Poller::handle() const {
+    const auto verdict =
+        judge(*state_->watcher.host, simulation::Site::poll_handle, Operation::open);
+    if (verdict) return verdict.error;
     return simulation::failed(Code::not_supported, Operation::open);
 }
 

@@ -60,6 +60,8 @@ Result<std::size_t> resolve(Job&, std::string_view host, Family family,
     if (family == Family::local) return failed(Code::lookup_family, Operation::lookup);
     simulation::Registry& all = simulation::registry();
     simulation::HostState& asking = all.host();
+    const auto verdict = judge(asking, simulation::Site::resolve, Operation::lookup);
+    if (verdict) return verdict.error;
     const std::string name = simulation::lowered(host);
     const simulation::Answer answer = simulation::answer_for(asking, name, family);
     asking.world->note(simulation::What::resolve, asking, nullptr, nullptr,
@@ -72,6 +74,8 @@ Result<std::size_t> resolve(Job&, std::string_view host, Family family,
         if (wanted && count < endpoints.size()) endpoints[count++] = each;
     }
     if (count == 0) return not_found;
+    if (verdict.lie == simulation::Fault::Kind::short_count) count = 1;
+    if (verdict.lie == simulation::Fault::Kind::nameless) endpoints[0] = {};
     return count;
 }
 

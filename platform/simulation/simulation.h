@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "platform/platform.h"
+#include "platform/simulation/faults.h"
 
 namespace simulation {
 
@@ -83,6 +84,8 @@ class Host {
     // because the clock of loops and timers is monotonic.
     void jump(Duration);
 
+    void inject(Fault);  // For this host's calls alone.
+
    private:
     friend class World;
     friend class Scope;
@@ -126,6 +129,10 @@ class World {
 
     void after(Duration, std::function<void()>);  // Between turns; in a program that only calls
                                                   // run(), inside one.
+    void inject(Fault);  // For calls of any host. Faults of one site strike in this order.
+    std::uint64_t lift_faults();        // Disarms all; how often they have struck by now.
+    std::uint64_t calls(Site) const;    // How often it was called, failed or not.
+
     void interrupt();  // Ctrl-C, for all loops of this thread.
     void stop();       // Ends simulation::run().
 

@@ -176,14 +176,19 @@ void leave_port(SocketState& socket) {
 
 namespace platform {
 
+using simulation::Fault;
+using simulation::Site;
 using simulation::SocketState;
+using simulation::Verdict;
 using simulation::failed;
 using simulation::registry;
 
 Result<Socket> open_datagram(Poller& poller, Family family) {
     if (family == Family::none) return failed(Code::family_not_supported, Operation::open);
-    const SocketState* const socket =
-        simulation::open_socket(simulation::watcher_of(poller), family);
+    simulation::Watcher& watcher = simulation::watcher_of(poller);
+    const Verdict verdict = judge(*watcher.host, Site::open_datagram, Operation::open);
+    if (verdict) return verdict.error;
+    const SocketState* const socket = simulation::open_socket(watcher, family);
     if (!socket) return failed(Code::out_of_memory, Operation::open);
     return Socket{socket->handle};
 }
@@ -192,6 +197,8 @@ Result<Socket> open_datagram(Poller& poller, Family family) {
 Result<Family> adopt(Poller&, Socket handle) {
     const SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::adopt);
+    const Verdict verdict = judge(*socket->host, Site::adopt, Operation::adopt);
+    if (verdict) return verdict.error;
     return socket->family;
 }
 
@@ -213,6 +220,8 @@ void close(Socket handle) {
 Error bind(Socket handle, const Endpoint& local) {
     SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::bind);
+    const Verdict verdict = judge(*socket->host, Site::bind, Operation::bind);
+    if (verdict) return verdict.error;
     return socket->is_local() ? simulation::bind_local(*socket, local)
                               : simulation::bind_internet(*socket, local);
 }
@@ -220,6 +229,8 @@ Error bind(Socket handle, const Endpoint& local) {
 Error connect(Socket handle, const Endpoint& peer) {
     SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::connect);
+    const Verdict verdict = judge(*socket->host, Site::connect, Operation::connect);
+    if (verdict) return verdict.error;
     const Error error = socket->is_local() ? simulation::connect_local(*socket, peer)
                                            : simulation::connect_internet(*socket, peer);
     if (!error) socket->changed();
@@ -230,6 +241,8 @@ Error connect(Socket handle, const Endpoint& peer) {
 Error disconnect(Socket handle) {
     SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::disconnect);
+    const Verdict verdict = judge(*socket->host, Site::disconnect, Operation::disconnect);
+    if (verdict) return verdict.error;
     socket->connected = false;
     socket->peer = {};
     socket->peer_path.clear();
@@ -248,6 +261,9 @@ Error disconnect(Socket handle) {
 Result<Endpoint> local_endpoint(Socket handle) {
     const SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::local_endpoint);
+    const Verdict verdict = judge(*socket->host, Site::local_endpoint, Operation::local_endpoint);
+    if (verdict) return verdict.error;
+    if (verdict.lie == Fault::Kind::nameless) return Endpoint{};
     if (socket->is_local()) return simulation::endpoint_of_path(socket->path);
     return simulation::endpoint_of(socket->local, socket->family);
 }
@@ -255,6 +271,9 @@ Result<Endpoint> local_endpoint(Socket handle) {
 Result<Endpoint> peer_endpoint(Socket handle) {
     const SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::peer_endpoint);
+    const Verdict verdict = judge(*socket->host, Site::peer_endpoint, Operation::peer_endpoint);
+    if (verdict) return verdict.error;
+    if (verdict.lie == Fault::Kind::nameless) return Endpoint{};
     if (!socket->connected) return failed(Code::not_connected, Operation::peer_endpoint);
     if (socket->is_local()) return simulation::endpoint_of_path(socket->peer_path);
     return simulation::endpoint_of(socket->peer, socket->family);

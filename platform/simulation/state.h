@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "platform/job_queue.h"
+#include "platform/simulation/faults.h"
 #include "platform/simulation/random.h"
 #include "platform/simulation/simulation.h"
 #include "platform/simulation/trace.h"
@@ -211,6 +212,7 @@ struct Watcher {
     void heat();
     void spend_time();
     void collect();  // Into events: those that are ready, the longest waiting first.
+    void report_all();
 };
 
 struct LocalNode {
@@ -271,6 +273,28 @@ struct Script {
     std::size_t next = 0;
 };
 
+class Faults {
+   public:
+    void arm(const Fault&, const HostState*);  // Null: of any host.
+    std::uint64_t lift();  // How often they have struck since the last time.
+    bool armed_after_counting(Site site) {
+        calls_[static_cast<std::size_t>(site)]++;
+        return !armed_.empty();
+    }
+    std::uint64_t calls(Site site) const { return calls_[static_cast<std::size_t>(site)]; }
+    const Fault* strikes(const HostState&, Site);  // Valid until the next one.
+
+   private:
+    struct Armed {
+        Fault fault;
+        const HostState* host;
+    };
+    std::vector<Armed> armed_;
+    std::array<std::uint64_t, site_count> calls_{};
+    Fault last_;
+    std::uint64_t struck_ = 0;
+};
+
 struct WorldState : std::enable_shared_from_this<WorldState> {
     explicit WorldState(Options);
     ~WorldState();
@@ -304,6 +328,7 @@ struct WorldState : std::enable_shared_from_this<WorldState> {
     Random random;
     Trace trace;
     World::Counts counts;
+    Faults faults;
     std::deque<Network> networks;
     std::deque<HostState> hosts;
     std::unordered_map<std::uint64_t, PathState> paths;  // Looked up, never gone through.
@@ -360,6 +385,18 @@ inline Error failed(Code code, Operation operation) {
 }
 
 // ---- What its files ask of each other ---------------------------------------------------------
+
+// faults.cpp: what is to become of this call. An error is returned; a lie is the call's own matter.
+struct Verdict {
+    Error error{};
+    Fault::Kind lie = Fault::Kind::error;  // None.
+    explicit operator bool() const { return static_cast<bool>(error); }
+};
+Verdict judge_armed(HostState&, Site, Operation);
+inline Verdict judge(HostState& host, Site site, Operation operation) {
+    const bool armed = host.world->faults.armed_after_counting(site);
+    return armed ? judge_armed(host, site, operation) : Verdict{};
+}
 
 // sockets.cpp
 SocketState* open_socket(Watcher&, Family);  // Null: memory is out.

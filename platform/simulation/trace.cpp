@@ -12,8 +12,9 @@ constexpr std::string_view words[] = {
     "send",              "arrive",         "lose",           "duplicate", "reorder", "cut",
     "drop: queue full",  "drop: buffer full", "drop: nobody", "drop: filtered",
     "drop: too big",     "refuse",         "translate",      "report",    "resolve", "job",
-    "jump",              "down",           "up",             "partition", "heal",    "interrupt"};
-static_assert(std::size(words) == static_cast<std::size_t>(What::interrupt) + 1);
+    "jump",              "down",           "up",             "partition", "heal",    "interrupt",
+    "fault"};
+static_assert(std::size(words) == static_cast<std::size_t>(What::fault) + 1);
 
 constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
 

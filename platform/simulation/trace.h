@@ -36,6 +36,7 @@ enum class What : std::uint8_t {
     partition,
     heal,
     interrupt,
+    fault,
 };
 
 class Trace {

@@ -97,6 +97,9 @@ Workers::~Workers() {
 
 Error Workers::submit(Job& job) {
     if (!state_) return simulation::failed(Code::out_of_memory, Operation::start_worker);
+    simulation::HostState& host = *state_->pool.owner->host;
+    const auto verdict = judge(host, simulation::Site::submit, Operation::start_worker);
+    if (verdict) return verdict.error;
     state_->pool.submitted.push(job);
     simulation::begin_next(state_->pool);
     return {};

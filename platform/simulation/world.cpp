@@ -70,6 +70,8 @@ void Host::jump(Duration duration) {
     world.scripts_run++;  // Deadlines lie elsewhere now.
 }
 
+void Host::inject(Fault fault) { state_->world->faults.arm(fault, state_); }
+
 // ---- The world -------------------------------------------------------------------------------
 
 World::World(Options options) : state_(new (std::nothrow) WorldState(std::move(options))) {
@@ -145,6 +147,12 @@ void World::after(Duration delay, std::function<void()> function) {
     state_->scripts[id] = std::move(function);
     state_->plan(state_->now + delay.count(), Event::Kind::script, nullptr, id);
 }
+
+void World::inject(Fault fault) { state_->faults.arm(fault, nullptr); }
+
+std::uint64_t World::lift_faults() { return state_->faults.lift(); }
+
+std::uint64_t World::calls(Site site) const { return state_->faults.calls(site); }
 
 void World::stop() { state_->stopping = true; }
 
