@@ -278,6 +278,7 @@ SIMULATED_TESTS = \
     tests/platform/workers.simulated \
     tests/simulation/deadlock.simulated \
     tests/simulation/determinism.simulated \
+    tests/simulation/fault_walk.simulated \
     tests/simulation/faults.simulated \
     tests/simulation/local.simulated \
     tests/simulation/multicast.simulated \
