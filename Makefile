@@ -280,6 +280,7 @@ SIMULATED_TESTS = \
     tests/simulation/determinism.simulated \
     tests/simulation/fault_walk.simulated \
     tests/simulation/faults.simulated \
+    tests/simulation/linger.simulated \
     tests/simulation/local.simulated \
     tests/simulation/multicast.simulated \
     tests/simulation/nat.simulated \

@@ -119,6 +119,7 @@ bool Datagram::State::offer(Volley& volley) {
         for (std::size_t i = 0; i < *sent; i++) has_left(volley, volley.loads[i]);
         retries = 0;
         exhausted = false;
+        misled = false;
     }
     return true;
 }
@@ -247,7 +248,8 @@ bool Datagram::State::judge(Volley& volley, const Volley::Load& load, Error fail
                 if (!retry_later()) break;
                 return true;
             }
-            blocked = true;
+            // Called writable, and it is not: waiting for that again could spin.
+            blocked = !misled || !retry_later();
             return false;
         case Code::no_buffer_space:
             // Nothing tells when there is room again. After its retries the first one gets the

@@ -59,6 +59,7 @@ class Datagram::State::Patience {
 void Datagram::State::ready(platform::Event event) {
     if (event.writable && blocked) {
         blocked = false;
+        misled = true;
         loop->request(*this);
     }
     if (listening_due) return;  // It ends this tick: what has arrived is reported again.

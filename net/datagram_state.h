@@ -251,7 +251,8 @@ struct Datagram::State : core::Source {
     bool icmp_queue = false;      // The error queue tells of refusals, so calls need not.
     bool out_of_memory = false;   // A request could not even be made: one 'error' says so.
     bool refused_full = false;    // 'drain' is owed when the queue has emptied.
-    bool blocked = false;         // Until the poller says writable.
+    bool blocked = false;         // Until the poller says writable,
+    bool misled = false;          // which it has said, and nothing has left since.
     bool exhausted = false;       // ENOBUFS has outlasted its retries: one try each.
     bool segmenting;              // Trains are worth a try.
     bool bare = false;            // Nothing but the payload arrives: no trains were asked for.

@@ -140,24 +140,6 @@ TEST_CASE("[34] what is still waiting after `linger` gets ETIMEDOUT, then comes 
     CHECK_FALSE(sender.address());
 }
 
-TEST_CASE("[34] unless told otherwise, `linger` is 30 seconds") {
-    CHECK(Options{}.linger == 30s);
-    const Audit audit;
-    core::Loop loop;
-    Told told;
-    Datagram sender(loop, Type::udp4);
-    const Full full;
-    sender.send("x", 9, told.sent());
-    settle(loop);
-    sender.close();
-    // Nothing else is due: writability alone is what it waits for.
-    settle(loop);
-    const std::int64_t due = loop.next_deadline().nanoseconds - loop.now().nanoseconds;
-    CHECK(due > 25'000'000'000);
-    CHECK(due <= 30'001'000'000);
-    CHECK(told.count() == 0);
-}
-
 TEST_CASE("[34] without any `linger`, what can leave still does") {
     const Audit audit;
     core::Loop loop;
