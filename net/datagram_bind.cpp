@@ -300,7 +300,10 @@ Error Datagram::State::adopt_now(std::intptr_t descriptor) {
     const Result<Family> kind = platform::adopt(loop->poller(), given);
     if (!kind) return kind.error().during(Operation::bind);
     if (*kind != family()) return {Code::invalid_descriptor_type, Operation::bind};
-    const Result<Endpoint> remote = platform::peer_endpoint(given);
+    const Result<Endpoint> remote = named(platform::peer_endpoint(given));
+    if (!remote && remote.error().code != Code::not_connected) {
+        return remote.error().during(Operation::bind);
+    }
     const PeerTable::Index index = remote ? exchange->peers.hold(*remote) : PeerTable::none;
     if (remote && index == PeerTable::none) return {Code::out_of_memory, Operation::bind};
     if (connection == Connection::connected) {
@@ -334,6 +337,15 @@ void Datagram::State::set_peer(PeerTable::Index index) {
     icmp_queue = !is_local() && !platform::set_option(socket, platform::Option::icmp_errors, 1);
 }
 
+// Linux forgets a port that the kernel chose, and would leave the socket deaf: it is bound again.
+Error Datagram::State::keep_port(const Endpoint& before) {
+    Result<Endpoint> after = named(platform::local_endpoint(socket));
+    if (!after) return after.error().during(Operation::disconnect);
+    if (after->port == before.port) return {};
+    after->port = before.port;
+    return platform::bind(socket, *after);
+}
+
 Error Datagram::State::connect_now(const Endpoint& remote) {
     if (const Error failed = open()) return failed.during(Operation::connect);
     PeerTable::Index index = exchange->peers.hold(remote);
@@ -342,10 +354,20 @@ Error Datagram::State::connect_now(const Endpoint& remote) {
         exchange->peers.release(index);
         return failed.during(Operation::connect);
     }
-    // 0.0.0.0 stands for this host: the system knows which address it chose.
-    const Result<Endpoint> chosen = platform::peer_endpoint(socket);
+    // 0.0.0.0 stands for this host: the system knows which address it chose. Whoever does not know
+    // would take its own peer for a stranger.
+    const Result<Endpoint> chosen = named(platform::peer_endpoint(socket));
     const PeerTable::Index better = chosen ? exchange->peers.hold(*chosen) : PeerTable::none;
-    if (better != PeerTable::none) exchange->peers.release(std::exchange(index, better));
+    if (better != PeerTable::none) {
+        exchange->peers.release(std::exchange(index, better));
+    } else if (Address(remote).is_unspecified()) {
+        exchange->peers.release(index);
+        const Result<Endpoint> local = named(platform::local_endpoint(socket));
+        (void)platform::disconnect(socket);
+        if (local) (void)keep_port(*local);
+        const Error failed = chosen ? Error{Code::out_of_memory} : chosen.error();
+        return failed.during(Operation::connect);
+    }
     set_peer(index);
     return {};
 }
@@ -452,23 +474,19 @@ void Datagram::State::leave_peer() {
     exchange->peers.release(std::exchange(peer, PeerTable::none));
 }
 
-// Linux forgets a port that the kernel chose, and would leave the socket deaf: it is bound again.
 Error Datagram::State::disconnect() {
     if (!running()) return {Code::not_running, Operation::disconnect};
     if (connection != Connection::connected) {
         return {Code::not_connected_to_peer, Operation::disconnect};
     }
     flush_now();
-    const Result<Endpoint> before = platform::local_endpoint(socket);
+    const Result<Endpoint> before = named(platform::local_endpoint(socket));
+    if (!before && !is_local()) return before.error().during(Operation::disconnect);
     if (icmp_queue) (void)platform::set_option(socket, platform::Option::icmp_errors, 0);
     icmp_queue = false;
     if (const Error failed = platform::disconnect(socket)) return failed;
     leave_peer();
-    if (is_local() || !before) return {};
-    Result<Endpoint> after = platform::local_endpoint(socket);
-    if (!after || after->port == before->port) return {};
-    after->port = before->port;
-    return platform::bind(socket, *after);
+    return is_local() ? Error{} : keep_port(*before);
 }
 
 }  // namespace net

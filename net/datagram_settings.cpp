@@ -8,13 +8,19 @@ using platform::Option;
 
 // ---- Addresses -------------------------------------------------------------------------------
 
+// A system that answers without an address has not answered.
+Result<Endpoint> Datagram::State::named(const Result<Endpoint>& name) const {
+    if (!name || name->family == family()) return name;
+    return Error{Code::address_not_available, Operation::local_endpoint};
+}
+
 Result<Address> Datagram::address() const {
     const Error unbound{Code::bad_descriptor, Operation::local_endpoint};
     if (!state_ || state_->life == State::Life::closed || !state_->socket ||
         state_->binding != State::Binding::bound) {
         return unbound;
     }
-    const Result<Endpoint> local = platform::local_endpoint(state_->socket);
+    const Result<Endpoint> local = state_->named(platform::local_endpoint(state_->socket));
     if (!local) return local.error().during(Operation::local_endpoint);
     return Address(*local);
 }

@@ -133,6 +133,7 @@ struct Datagram::State : core::Source {
     void take_step(Request&);
     void step_failed(Request&, Failure);
     void fail_sends(const Failure&);
+    Result<Endpoint> named(const Result<Endpoint>&) const;
     Error open();
     Error bind_now(const Endpoint&);
     Error bind_path(const Endpoint&);
@@ -147,6 +148,7 @@ struct Datagram::State : core::Source {
     Error bind_at_once(const Endpoint&);
     Result<Address> connect_at_once(const Endpoint&);
     Error ensure_bound();                    // For settings that bind implicitly.
+    Error keep_port(const Endpoint& before);
     void leave_peer();                       // Unsent datagrams stay addressed to it.
     Error disconnect();
 
