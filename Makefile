@@ -29,6 +29,8 @@ FUZZ_CXX     = clang++
 FUZZ_FLAGS   = -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZ_SECONDS = 20
 
+WALK_FLAGS   = -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all
+FAULTS       = 1
 ROWS    =
 ROUNDS  = 7
 SECONDS = 0.1
@@ -185,11 +187,9 @@ TESTS = \
     tests/net/creation_memory.run \
     tests/net/endurance.run \
     tests/net/failure.run \
-    tests/net/fault_walk.run \
     tests/net/footprint.run \
     tests/net/independence.run \
     tests/net/membership.run \
-    tests/net/memory_walk.run \
     tests/net/message.run \
     tests/net/messages.run \
     tests/net/names.run \
@@ -320,6 +320,28 @@ PROGRAMS = \
     tests/namespaces/probe.exe \
     tests/odd/without.exe \
     tests/size/raw_echo.exe
+
+# `make fault-walk`: the scenarios and their judge, with the simulated platform or the real one.
+WALK = \
+    tests/walk/binding.o \
+    tests/walk/causes.o \
+    tests/walk/closing.o \
+    tests/walk/closing_inside.o \
+    tests/walk/connecting.o \
+    tests/walk/local.o \
+    tests/walk/looping.o \
+    tests/walk/main.o \
+    tests/walk/memory.o \
+    tests/walk/receiving.o \
+    tests/walk/resolving.o \
+    tests/walk/run.o \
+    tests/walk/sending.o \
+    tests/walk/settings.o \
+    tests/walk/stage.o
+
+WALKS = \
+    tests/walk/real.walk \
+    tests/walk/simulated.walk
 
 FUZZERS = \
     tests/fuzz/address.fuzz \
@@ -473,7 +495,6 @@ HEADERS = \
     tests/core/probe.h \
     tests/core/scarce_memory.h \
     tests/net/faults.h \
-    tests/net/life.h \
     tests/net/outcomes.h \
     tests/net/receiver.h \
     tests/net/support.h \
@@ -483,6 +504,11 @@ HEADERS = \
     tests/platform/support.h \
     tests/sanitizers.h \
     tests/simulation/support.h \
+    tests/walk/memory.h \
+    tests/walk/run.h \
+    tests/walk/stage.h \
+    tests/walk/system.h \
+    tests/walk/virtual_time.h \
     tools/volley/arguments.h \
     tools/volley/input.h \
     tools/volley/session.h \
@@ -547,6 +573,17 @@ fuzz: $(FUZZERS)
 	    ./$$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/ || exit 1; \
 	done
 
+# In a copy of the sources, so that these objects lie beside no others. The last one is the system
+# without calls for batches, which makes many more calls: every tenth will do.
+fault-walk:
+	mkdir -p build/walk
+	tar cf - Makefile $(HEADERS) $(LIBRARY:.o=.cpp) $(SIMULATION:.o=.cpp) $(WALK:.o=.cpp) \
+	    $(WALKS:.walk=.cpp) | (cd build/walk && tar xf -)
+	cd build/walk && $(MAKE) -j2 CXXFLAGS='$(WALK_FLAGS)' $(WALKS)
+	cd build/walk && tests/walk/simulated.walk --every=$(FAULTS) && \
+	    tests/walk/real.walk --every=$(FAULTS) && \
+	    tests/walk/real.walk --poor --single --every=$(FAULTS)0
+
 # Peers that are not installed are left out, which is the script's business.
 bench: build/bench/ours build/bench/simulation build/bench/raw build/bench/driver
 	MAKE='$(MAKE)' CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' \
@@ -581,7 +618,7 @@ clean:
 	rm -rf build libvolley.a libvolley-simulation.a volley volley.exe
 	find core net platform tests tools \( -name '*.o' -o -name '*.exe' -o -name '*.example' \
 	    -o -name '*.fuzz' -o -name '*.run' -o -name '*.simulation' \
-	    -o -name '*.world' -o -name '*.simulated' -o -name '*.a' \) -exec rm -f {} +
+	    -o -name '*.walk' -o -name '*.world' -o -name '*.simulated' -o -name '*.a' \) -exec rm -f {} +
 
 help:
 	@echo 'make          the library (libvolley.a), the same on a simulated network'
@@ -593,6 +630,8 @@ help:
 	@echo 'make test     builds everything, runs the checks, and the tests of what has changed'
 	@echo 'make check    the checks of the sources alone'
 	@echo 'make fuzz     feeds parsers with noise, FUZZ_SECONDS=$(FUZZ_SECONDS) each; wants clang++'
+	@echo 'make fault-walk   fails every call of every scenario with every error, under sanitizers;'
+	@echo '              FAULTS=10: every tenth of these runs'
 	@echo 'make bench    measures us, our peers and the limit: ROWS="flood fanout" ROUNDS=$(ROUNDS)'
 	@echo '              SECONDS=$(SECONDS), each; into build/bench.tsv'
 	@echo 'make bench-plots  draws build/bench.tsv into PLOTS=$(PLOTS)'
@@ -649,6 +688,12 @@ build/bench/plots: $(BENCH_PLOTS)
 	mkdir -p build/bench
 	$(LINK) -o $@ $(BENCH_PLOTS) $(LDLIBS)
 
+tests/walk/real.walk: $(WALK) tests/walk/real.o libvolley.a
+	$(LINK) -o $@ $(WALK) tests/walk/real.o libvolley.a $(LDLIBS)
+
+tests/walk/simulated.walk: $(WALK) tests/walk/simulated.o libvolley-simulation.a
+	$(LINK) -o $@ $(WALK) tests/walk/simulated.o libvolley-simulation.a $(LDLIBS)
+
 build/doctest.found:
 	mkdir -p build
 	CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' sh tests/doctest.sh build
@@ -694,10 +739,12 @@ $(SIMULATED:.simulated=.o): $(HEADERS) build/doctest.found
 $(WORLDS:.world=.o): $(HEADERS)
 $(WORLDS): libvolley-simulation.a
 $(BENCH) $(BENCH_PEERS): $(HEADERS)
+$(WALK) $(WALKS:.walk=.o): $(HEADERS)
 $(TEST_OBJECTS): build/doctest.found
 $(PROGRAMS) $(ALL_TESTS:.run=.exe): tests/main.a libvolley.a
 $(SIMULATED_PROGRAMS): tests/main.a libvolley-simulation.a
 $(EXAMPLES): libvolley.a
 $(FUZZERS): $(LIBRARY:.o=.cpp) $(HEADERS)
 
-.PHONY: default all demo programs test check fuzz bench bench-plots install uninstall clean help
+.PHONY: default all demo programs test check fuzz fault-walk bench bench-plots install uninstall
+.PHONY: clean help

@@ -46,6 +46,8 @@ function belongs(list, word) {
     if (list == "THROWING_TESTS") return word ~ /^tests\/.*_throwing\.run$/
     if (list == "PROGRAMS") return word ~ /^tests\/.*\.exe$/
     if (list == "FUZZERS") return word ~ /^tests\/fuzz\/.*\.fuzz$/
+    if (list == "WALK") return word ~ /^tests\/walk\/[a-z_]+\.o$/
+    if (list == "WALKS") return word ~ /^tests\/walk\/[a-z_]+\.walk$/
     if (list == "BENCH_CONTENDER") return word ~ /^tests\/bench\/[a-z_]+\.o$/
     if (list ~ /^BENCH_/) return word ~ "^tests/bench/" tolower(substr(list, 7)) "/.*\\.o$"
     if (list == "PUBLIC") return word ~ /^(core|net|platform)\/.*\.h$/
@@ -56,7 +58,7 @@ function belongs(list, word) {
 function enter(list, word, where) {
     sub(/:$/, "", word)
     if (word !~ /^(core|net|platform|tests|tools)\//) return
-    if (word !~ /\.(h|o|exe|example|fuzz|run|simulated|world)$/) return
+    if (word !~ /\.(h|o|exe|example|fuzz|run|simulated|walk|world)$/) return
     file = source_of(word)
     listed[file] = 1
     if (!(file in exists)) complain(where, file " does not exist")

@@ -142,6 +142,9 @@ inline unsigned count_allowed(const mmsghdr* messages, unsigned count, int& refu
     return count;
 }
 
+// For a time that does not pass by itself: what epoll_wait does. Null: it waits.
+inline int (*wait_instead)(int poller, epoll_event* events, int count, int timeout) = nullptr;
+
 // A kqueue on Linux is made of epoll, whose calls are not ours then.
 inline bool kqueue_is_ours = false;
 
@@ -291,12 +294,18 @@ int pipe2(int* ends, int flags) noexcept {
 int epoll_ctl(int poller, int operation, int descriptor, epoll_event* event) noexcept {
     const test::Call call = operation == EPOLL_CTL_DEL ? test::Call::forget : test::Call::watch;
     const bool counts = operation != EPOLL_CTL_MOD || test::is_watched(poller, descriptor);
-    if (!test::kqueue_is_ours && counts && test::Fault::strikes(call)) return -1;
-    return static_cast<int>(::syscall(SYS_epoll_ctl, poller, operation, descriptor, event));
+    const bool struck = !test::kqueue_is_ours && counts && test::Fault::strikes(call);
+    if (struck && call == test::Call::watch) return -1;
+    const int error = errno;
+    const long result = ::syscall(SYS_epoll_ctl, poller, operation, descriptor, event);
+    if (!struck) return static_cast<int>(result);
+    errno = error;  // What is not forgotten was not there.
+    return -1;
 }
 
 int epoll_wait(int poller, epoll_event* events, int count, int timeout) {
     if (!test::kqueue_is_ours && test::Fault::strikes(test::Call::wait)) return -1;
+    if (test::wait_instead) return test::wait_instead(poller, events, count, timeout);
     return static_cast<int>(::syscall(SYS_epoll_pwait, poller, events, count, timeout,
                                       static_cast<void*>(nullptr), std::size_t{0}));
 }
