@@ -219,6 +219,7 @@ TESTS = \
     tests/platform/datagrams.run \
     tests/platform/error.run \
     tests/platform/interrupts.run \
+    tests/platform/interrupts_faults.run \
     tests/platform/linux_errors.run \
     tests/platform/linux_fallbacks.run \
     tests/platform/linux_names.run \
