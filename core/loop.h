@@ -102,7 +102,8 @@ class Loop {
     Result<Watch> watch(std::intptr_t handle, Interest, Callback<void(Interest ready)>);
 
     // Called at the next SIGINT or SIGTERM (Ctrl-C), once: a second one ends the process, unless
-    // this is called again. Does not keep run() going. EBUSY: eight loops wait already.
+    // this is called again. Does not keep run() going. EBUSY: eight loops wait already; or why the
+    // system lets no signal be caught.
     Error on_interrupt(Task);
 
     // Gets what no 'error' listener took. Without one, the text goes to stderr and the program

@@ -258,7 +258,8 @@ class SpinLock {
 };
 
 // Posts the job at the next SIGINT or SIGTERM (Ctrl-C), once; the system's own reaction is then
-// restored, so a second Ctrl-C ends a program that hangs. EBUSY when eight are waiting already.
+// restored, so a second Ctrl-C ends a program that hangs. EBUSY when eight are waiting already; or
+// why the system lets no signal be caught.
 Error catch_interrupt(Mailbox&, Job&);
 void release_interrupt(Job&);
 

@@ -63,12 +63,13 @@ void wait_for_handlers() {
     while (handlers_running.load() != 0) sched_yield();
 }
 
-void catch_signals() {
+// Why one cannot be caught, as errno has it; or 0.
+int catch_signals() {
     wait_for_handlers();
     for (Signal& signal : signals) {
         if (signal.caught.load()) continue;
         struct sigaction present;
-        if (sigaction(signal.number, nullptr, &present) < 0) continue;
+        if (sigaction(signal.number, nullptr, &present) < 0) return errno;
         // A shell's background job ignores Ctrl-C, which is meant for the one in the foreground.
         if (!(present.sa_flags & SA_SIGINFO) && present.sa_handler == SIG_IGN) continue;
         signal.previous = present;
@@ -78,8 +79,26 @@ void catch_signals() {
         action.sa_flags = SA_RESTART;
         sigemptyset(&action.sa_mask);
         for (const Signal& each : signals) sigaddset(&action.sa_mask, each.number);
-        sigaction(signal.number, &action, nullptr);
+        if (sigaction(signal.number, &action, nullptr) == 0) continue;
+        signal.caught.store(false);
+        return errno;
     }
+    return 0;
+}
+
+// Whoever is the last restores the program's own reactions.
+void stop_waiting(Job& job) {
+    bool others = false;
+    for (Waiting& each : waiting) {
+        Job* expected = &job;
+        if (each.job.compare_exchange_strong(expected, nullptr)) {
+            each.mailbox.store(nullptr);
+        } else if (expected) {
+            others = true;
+        }
+    }
+    if (!others) restore_dispositions();
+    wait_for_handlers();
 }
 
 // The registration lock, with our signals held back: a handler on this thread would otherwise
@@ -112,25 +131,17 @@ Error catch_interrupt(Mailbox& mailbox, Job& job) {
         Mailbox* nobody = nullptr;
         if (!each.mailbox.compare_exchange_strong(nobody, &mailbox)) continue;
         each.job.store(&job);
-        catch_signals();
-        return {};
+        const int error = catch_signals();
+        if (error == 0) return {};
+        stop_waiting(job);
+        return to_error(error, Operation::interrupt);
     }
     return to_error(EBUSY, Operation::interrupt);
 }
 
 void release_interrupt(Job& job) {
     const Exclusive exclusive;
-    bool others = false;
-    for (Waiting& each : waiting) {
-        Job* expected = &job;
-        if (each.job.compare_exchange_strong(expected, nullptr)) {
-            each.mailbox.store(nullptr);
-        } else if (expected) {
-            others = true;
-        }
-    }
-    if (!others) restore_dispositions();
-    wait_for_handlers();
+    stop_waiting(job);
 }
 
 }  // namespace platform
