@@ -568,14 +568,18 @@ check:
 	    sh tests/check_$$check.sh || failed=1; \
 	done; exit $$failed
 
-fuzz: $(FUZZERS)
-	mkdir -p build
+# In copies of the sources, since objects of other compilers or flags lie beside them.
+fuzz:
+	mkdir -p build/fuzz
+	tar cf - Makefile $(HEADERS) $(LIBRARY:.o=.cpp) $(FUZZERS:.fuzz=.cpp) | (cd build/fuzz && tar xf -)
+	cd build/fuzz && $(MAKE) -j2 CXX='$(FUZZ_CXX)' CXXFLAGS='$(FUZZ_FLAGS)' $(FUZZERS)
 	for fuzzer in $(FUZZERS); do \
-	    ./$$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/ || exit 1; \
+	    build/fuzz/$$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	        -artifact_prefix=build/ || exit 1; \
 	done
 
-# In a copy of the sources, so that these objects lie beside no others. The last one is the system
-# without calls for batches, which makes many more calls: every tenth will do.
+# The last one is the system without calls for batches, which makes many more calls: every tenth
+# will do.
 fault-walk:
 	mkdir -p build/walk
 	tar cf - Makefile $(HEADERS) $(LIBRARY:.o=.cpp) $(SIMULATION:.o=.cpp) $(WALK:.o=.cpp) \
@@ -709,9 +713,8 @@ build/doctest.found:
 .o.example:
 	$(LINK) -o $@ $< libvolley.a $(LDLIBS)
 
-# The whole library once more for each fuzzer, as all of it needs the instrumentation.
-.cpp.fuzz:
-	$(FUZZ_CXX) $(FLAGS) $(CPPFLAGS) $(FUZZ_FLAGS) -o $@ $< $(LIBRARY:.o=.cpp) $(LDLIBS)
+.o.fuzz:
+	$(LINK) -o $@ $< libvolley.a $(LDLIBS)
 
 .o.world:
 	$(LINK) -o $@ $< libvolley-simulation.a $(LDLIBS)
@@ -745,7 +748,8 @@ $(TEST_OBJECTS): build/doctest.found
 $(PROGRAMS) $(ALL_TESTS:.run=.exe): tests/main.a libvolley.a
 $(SIMULATED_PROGRAMS): tests/main.a libvolley-simulation.a
 $(EXAMPLES): libvolley.a
-$(FUZZERS): $(LIBRARY:.o=.cpp) $(HEADERS)
+$(FUZZERS): libvolley.a
+$(FUZZERS:.fuzz=.o): $(HEADERS)
 
 .PHONY: default all demo programs test check fuzz fault-walk bench bench-plots install uninstall
 .PHONY: clean help
