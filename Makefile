@@ -183,6 +183,7 @@ TESTS = \
     tests/net/close_inside.run \
     tests/net/connect.run \
     tests/net/connect_faults.run \
+    tests/net/counters.run \
     tests/net/creation.run \
     tests/net/creation_memory.run \
     tests/net/endurance.run \
@@ -252,6 +253,7 @@ SIMULATED_TESTS = \
     tests/net/close.simulated \
     tests/net/close_inside.simulated \
     tests/net/connect.simulated \
+    tests/net/counters.simulated \
     tests/net/creation.simulated \
     tests/net/creation_memory.simulated \
     tests/net/failure.simulated \
@@ -419,6 +421,7 @@ HEADERS = \
     net/arrivals.h \
     net/block_list.h \
     net/block_pool.h \
+    net/counters.h \
     net/datagram.h \
     net/datagram_state.h \
     net/exchange.h \
@@ -525,6 +528,7 @@ PUBLIC = \
     core/timers.h \
     net/address.h \
     net/block_list.h \
+    net/counters.h \
     net/datagram.h \
     net/failure.h \
     net/lookup.h \

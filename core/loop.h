@@ -119,6 +119,13 @@ class Loop {
     void detach(Source&);   // Events already fetched for it are ignored.
     void bury(Source&);     // Destroys a detached one at the end of the turn.
     bool attached(platform::Socket) const;  // Whether some source has this handle.
+    // Calls f with each attached source of that kind, in no order.
+    template <class F>
+    void each(const Source::Operations& kind, F f) {
+        for (const Slot& slot : slots_) {
+            if (slot.source && slot.source->operations == &kind) f(*slot.source);
+        }
+    }
 
     void request(Source& source) {  // prepare() and flush() run in this tick, once.
         if (!std::exchange(source.requested, true)) requested_.push(source);

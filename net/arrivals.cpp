@@ -24,10 +24,17 @@ void Arrivals::fill(core::Source& owner, std::size_t count, std::size_t room) {
     offset_ = 0;
 }
 
-std::size_t Arrivals::count() const {
-    std::size_t sum = 0;
-    for (std::size_t i = next_; i < size_; i++) sum += count_of(incoming_[i], 0);
-    return sum;
+std::size_t Arrivals::count(Counters& counters) const {
+    std::size_t datagrams = 0;
+    std::size_t bytes = 0;
+    for (std::size_t i = next_; i < size_; i++) {
+        datagrams += count_of(incoming_[i], 0);
+        bytes += incoming_[i].size;
+        counters.truncated += incoming_[i].truncated;
+    }
+    counters.received += datagrams;
+    counters.received_bytes += bytes;
+    return datagrams;
 }
 
 Bytes Arrivals::take(HeldSlots& held) {

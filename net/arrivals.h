@@ -10,6 +10,7 @@
 #include "core/source.h"
 #include "net/address.h"
 #include "net/arena.h"
+#include "net/counters.h"
 #include "net/payload.h"
 #include "platform/platform.h"
 
@@ -37,7 +38,7 @@ class Arrivals {
     const platform::Incoming& front() const { return incoming_[next_]; }
     bool front_is_whole() const { return offset_ == 0; }
     std::size_t front_count() const { return count_of(incoming_[next_], offset_); }
-    std::size_t count() const;  // Of all buffers.
+    std::size_t count(Counters&) const;  // Of all buffers: read in whole, and counted there.
 
     // Takes the next datagram, whose bytes stay where they are for as long as the slots are held.
     Bytes take(HeldSlots&);

@@ -44,6 +44,7 @@ Datagram::State::State(core::Loop& owner, Type kind, bool trains)
 
 Datagram::State::~State() {
     delete listeners;
+    delete counters;
 }
 
 // Both false when memory is out.
@@ -105,6 +106,7 @@ void Datagram::State::destroy() {
     }
     core::Loop& owner = *loop;
     let_go();
+    if (counters) exchange->past += *counters;
     if (std::exchange(held, false)) owner.release();
     owner.detach(*this);
     if (listeners) listeners->clear();  // An emit in progress goes no further.
@@ -150,6 +152,16 @@ void Datagram::State::close_descriptor() {
     if (connection == Connection::connected) connection = Connection::none;
     icmp_queue = false;
     blocked = false;
+}
+
+// Without the memory for its own, the loop's know of it at least.
+Counters& Datagram::State::start_counting() {
+    counters = new (std::nothrow) Counters;
+    return counters ? *counters : exchange->past;
+}
+
+Counters Datagram::counters() const {
+    return state_ && state_->counters ? *state_->counters : Counters{};
 }
 
 // ---- close -----------------------------------------------------------------------------------
@@ -298,6 +310,7 @@ void Datagram::State::complete_other(Request& request) {
 }
 
 void Datagram::State::fail(Request& request, Error failed) {
+    if (is_queued(request)) tally().failed++;
     const bool to_peer = for_connected_peer(request);
     complete(request);
     if (to_peer && peer != PeerTable::none) {
@@ -312,6 +325,7 @@ void Datagram::State::fail(Request& request, Failure failure) {
     const Error failed = failure.error;
     Failure* kept = new (std::nothrow) Failure(std::move(failure));
     if (!kept) return fail(request, failed);
+    if (is_queued(request)) tally().failed++;
     complete(request);
     request.storage = Request::Storage::failure;
     request.failure = kept;
@@ -342,6 +356,7 @@ void Datagram::State::drop_storage(Request& request) {
 void Datagram::State::free_requests() {
     for (RequestList* list : {&done, &waiting, &asked}) {
         while (Request* request = list->pop()) {
+            if (is_queued(*request)) tally().failed++;
             complete(*request);
             release(*request);
             request->~Request();

@@ -20,6 +20,7 @@
 #include "core/stop.h"
 #include "net/address.h"
 #include "net/block_list.h"
+#include "net/counters.h"
 #include "net/failure.h"
 #include "net/lookup.h"
 #include "net/payload.h"
@@ -162,8 +163,7 @@ class Datagram {
     std::size_t get_send_queue_count() const;  // and datagrams.
     Result<int> get_recv_buffer_size() const;  // ERR_SOCKET_BUFFER_SIZE: not bound.
     Result<int> get_send_buffer_size() const;
-    std::uint64_t blocked_count() const;  // Datagrams that receive_block_list dropped,
-    std::uint64_t stranger_count() const; // and those that were not the connected peer's.
+    Counters counters() const;  // What was sent, received and dropped since it was made.
 
     // ---- Settings: done when they return -------------------------------------------------------
 

@@ -116,7 +116,12 @@ bool Datagram::State::offer(Volley& volley) {
             if (!judge(volley, volley.loads[0], sent.error())) return false;
             continue;
         }
+        const std::size_t bytes = queued_bytes;
+        const std::size_t datagrams = queued_count;
         for (std::size_t i = 0; i < *sent; i++) has_left(volley, volley.loads[i]);
+        Counters& counted = tally();
+        counted.sent += datagrams - queued_count;
+        counted.sent_bytes += bytes - queued_bytes;
         retries = 0;
         exhausted = false;
         misled = false;

@@ -108,7 +108,7 @@ void Datagram::State::receive() {
 
 // What a read has found is what the next ones ask for. How many datagrams.
 int Datagram::State::note(std::size_t buffers) {
-    const std::size_t count = exchange->arrivals.count();
+    const std::size_t count = exchange->arrivals.count(tally());
     datagrams_per_buffer = static_cast<std::uint8_t>(std::min(count / buffers, train_max));
     lone_reads = count > 1                     ? std::uint8_t{0}
                  : lone_reads < lone_reads_max ? static_cast<std::uint8_t>(lone_reads + 1)
@@ -140,7 +140,10 @@ bool Datagram::State::hand_on(Exchange& from, Patience& patience) {
     from.due = true;
     while (!arrivals.empty()) {
         State* const owner = static_cast<State*>(arrivals.owner());
-        if (!owner || !owner->receiving || !owner->accepts(arrivals)) {
+        if (!owner || !owner->receiving) {
+            (owner ? owner->tally() : from.past).unheard += arrivals.front_count();
+            arrivals.drop_front();
+        } else if (!owner->accepts(arrivals)) {
             arrivals.drop_front();
         } else if (!owner->listeners->messages.empty()) {
             from.seldom.deliver_batch(*owner);
@@ -166,13 +169,14 @@ bool Datagram::State::receive_failed(Error failed) {
 bool Datagram::State::accepts(const Arrivals& arrivals) {
     const Endpoint& sender = arrivals.front().peer;
     if (connection == Connection::connected && !same_peer(sender, exchange->peers[peer])) {
-        stranger_count += arrivals.front_count();
+        tally().strangers += arrivals.front_count();
         return false;
     }
     if (options().receive_block_list && options().receive_block_list->blocks(sender)) {
-        extras->blocked_count += arrivals.front_count();
+        tally().blocked += arrivals.front_count();
         return false;
     }
+    if (!listeners) tally().unheard += arrivals.front_count();
     return listeners;
 }
 
@@ -185,7 +189,7 @@ bool Datagram::State::deliver_front(Arrivals& arrivals, Patience& patience) {
         HeldSlots slots(exchange->arena);
         const Message message{arrivals.take(slots), sender, truncated};
         const bool last = arrivals.front_is_whole();
-        listeners->message.emit(message);
+        if (!listeners->message.emit(message)) tally().unheard++;
         if (arrivals.empty()) return true;
         if (!patience.lasts()) return false;
         const bool stranger = connection == Connection::connected &&
@@ -234,14 +238,6 @@ void Datagram::State::drain_errors() {
         if (!receiving || local || !report.error || !first_in_tick(report.error.code)) continue;
         emit_error(Failure(report.error.during(Operation::receive)));
     }
-}
-
-std::uint64_t Datagram::blocked_count() const {
-    return state_ && state_->extras ? state_->extras->blocked_count : 0;
-}
-
-std::uint64_t Datagram::stranger_count() const {
-    return state_ ? state_->stranger_count : 0;
 }
 
 }  // namespace net

@@ -113,6 +113,7 @@ Request* Datagram::State::make_send(Payload& payload, const Endpoint* destinatio
     const std::size_t size = payload.size();
     if (!has_room(size) && !make_room(size)) {
         refused_full = true;
+        tally().refused++;
         if (!destination && peer != PeerTable::none) destination = &exchange->peers[peer];
         refuse({Code::no_buffer_space, Operation::send}, std::move(outcome), destination);
         return nullptr;

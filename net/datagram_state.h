@@ -104,6 +104,8 @@ struct Datagram::State : core::Source {
     void drop_storage(Request&);
     void release(Request&);  // All that it holds but its callback.
     void free_requests();
+    Counters& tally() { return counters ? *counters : start_counting(); }
+    Counters& start_counting();
     template <class F>
     void each_undone(F);
     void visit_undone(void (*visit)(void* visitor, Request&), void* visitor);
@@ -231,7 +233,6 @@ struct Datagram::State : core::Source {
         Options options;
         std::optional<Stopping> stopping;
         platform::PathClaim claim;  // Of a path that is ours to remove: inode not 0.
-        std::uint64_t blocked_count = 0;
     };
 
     static const Operations phases;
@@ -279,7 +280,7 @@ struct Datagram::State : core::Source {
     core::Timer linger;
     std::uint64_t refusals = 0;      // Codes reported in tick `refusals_tick`.
     std::uint64_t refusals_tick = 0;
-    std::uint64_t stranger_count = 0;
+    Counters* counters = nullptr;    // Made with the first datagram: most sockets idle.
 };
 
 // ---- What every datagram passes ----------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "net/datagram_state.h"
 #include "net/volley.h"
 
 namespace net {
@@ -26,6 +27,21 @@ Exchange* Exchange::of(core::Loop& loop) {
     }
     loop.add_service(*exchange);
     return exchange;
+}
+
+Counters counters(core::Loop& loop) {
+    return Exchange::counters(loop);
+}
+
+Counters Exchange::counters(core::Loop& loop) {
+    core::Service* const found = loop.service(&exchange_key);
+    if (!found) return {};
+    Counters sum = static_cast<Exchange*>(found)->past;
+    loop.each(Datagram::State::phases, [&sum](core::Source& source) {
+        const Counters* const counted = static_cast<Datagram::State&>(source).counters;
+        if (counted) sum += *counted;
+    });
+    return sum;
 }
 
 bool Exchange::lets_read(const core::Source& reader, std::uint64_t tick) {

@@ -12,6 +12,7 @@
 #include "net/arena.h"
 #include "net/arrivals.h"
 #include "net/block_pool.h"
+#include "net/counters.h"
 #include "net/datagram.h"
 #include "net/peer_table.h"
 #include "net/request.h"
@@ -26,6 +27,7 @@ struct Exchange : core::Service {
     static Exchange* of(core::Loop&);
 
     explicit Exchange(platform::Poller&);
+    static Counters counters(core::Loop&);
 
     platform::Poller& poller;
     Arena arena;
@@ -34,6 +36,7 @@ struct Exchange : core::Service {
     const Failure success;        // What most callbacks are told.
     BlockPool blocks;
     std::uint64_t flush = 0;  // Numbers the flushes, for PeerTable::block.
+    Counters past;            // Of the sockets that are gone.
 
     // What few programs do, by pointer: only those whose calls set it link it.
     struct Seldom {

@@ -82,6 +82,11 @@ constexpr bool is_step(const Request& request) {
 static_assert(sizeof(Request) <= 64 && sizeof(Request) <= BlockPool::block_size);
 static_assert(sizeof(PartList) <= BlockPool::block_size);
 
+// A send that has neither left nor failed.
+constexpr bool is_queued(const Request& request) {
+    return request.kind == Request::Kind::send && request.stage != Request::Stage::done;
+}
+
 // First in, first out.
 struct RequestList {
     Request* first = nullptr;

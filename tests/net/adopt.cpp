@@ -155,7 +155,7 @@ TEST_CASE("[20] a connected descriptor is recognised as connected") {
     test::settle(loop);
     CHECK(log.text() == "listening");
     CHECK(remote_of(socket).text() == to->text());
-    CHECK(socket.stranger_count() == 1);
+    CHECK(socket.counters().strangers == 1);
     socket.send("to the peer", [&](const Failure& failure, std::size_t bytes) {
         log.add(failure ? failure.text() : std::to_string(bytes));
     });

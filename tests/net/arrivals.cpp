@@ -22,6 +22,7 @@ struct Fixture {
 
     Arena arena;
     Arrivals arrivals{arena};
+    net::Counters counters;
     core::Source owner{no_operations};
 
     // As a read would leave them: so many bytes in segments of so many, for each buffer.
@@ -98,7 +99,7 @@ TEST_CASE("a train is taken apart: equal datagrams, the last may be shorter") {
         f.arrive({{each.size, each.segment}});
         std::size_t left = each.sizes.size();
         const std::byte* at = f.arrivals.front().buffer.data();
-        CHECK(f.arrivals.count() == left);
+        CHECK(f.arrivals.count(f.counters) == left);
         for (const std::size_t size : each.sizes) {
             CHECK_FALSE(f.arrivals.empty());
             CHECK(f.arrivals.front_is_whole() == (left == each.sizes.size()));
@@ -118,7 +119,9 @@ TEST_CASE("a train is taken apart: equal datagrams, the last may be shorter") {
 TEST_CASE("many buffers: all their datagrams are counted, and they come in order") {
     Fixture f;
     f.arrive({{4, 2}, {0, 0}, {3, 2}, {9, 0}});
-    CHECK(f.arrivals.count() == 6);
+    CHECK(f.arrivals.count(f.counters) == 6);
+    CHECK(f.counters.received == 6);
+    CHECK(f.counters.received_bytes == 16);
     HeldSlots held(f.arena);
     std::string all;
     while (!f.arrivals.empty()) all += f.take(held) + ".";
@@ -147,7 +150,7 @@ TEST_CASE("a slot is held until its last datagram is done with, by the scope tha
 TEST_CASE("16 buffers fit one scope") {
     Fixture f;
     f.arrive(std::vector<Fixture::Buffer>(16, {128, 1}));
-    CHECK(f.arrivals.count() == 16 * 128);
+    CHECK(f.arrivals.count(f.counters) == 16 * 128);
     HeldSlots held(f.arena);
     for (int i = 0; i < 16 * 128; i++) CHECK(f.take(held).size() == 1);
     CHECK(f.arrivals.empty());

@@ -129,16 +129,16 @@ TEST_CASE("[38] what comes from a blocked address is dropped and counted") {
     Datagram welcome(loop, Type::udp4);
     REQUIRE(blocked.bind_sync(0, "127.0.0.1"));
     REQUIRE(welcome.bind_sync(0, "127.0.0.2"));
-    CHECK(receiver.socket.blocked_count() == 0);
+    CHECK(receiver.socket.counters().blocked == 0);
     for (int i = 0; i < 3; i++) blocked.send("blocked", receiver.address);
     blocked.send("", receiver.address);
     welcome.send("welcome", receiver.address);
     CHECK(receiver.hears(1));
     CHECK(receiver.text() == "welcome");
-    CHECK(run_until(loop, [&] { return receiver.socket.blocked_count() == 4; }));
+    CHECK(run_until(loop, [&] { return receiver.socket.counters().blocked == 4; }));
     receiver.socket.send("sending is not judged by it", blocked.address()->port);
     settle(loop);
-    CHECK(receiver.socket.blocked_count() == 4);
+    CHECK(receiver.socket.counters().blocked == 4);
 }
 
 TEST_CASE("[38] on a dual-stack socket an IPv4 sender is recognised in its mapped form") {
@@ -153,12 +153,12 @@ TEST_CASE("[38] on a dual-stack socket an IPv4 sender is recognised in its mappe
     if (!local) return;
     Datagram sender(loop, Type::udp4);
     sender.send("x", local->port, "127.0.0.1");
-    CHECK(run_until(loop, [&] { return receiver.blocked_count() == 1; }));
+    CHECK(run_until(loop, [&] { return receiver.counters().blocked == 1; }));
     CHECK(heard == 0);
     Datagram other(loop, Type::udp6);
     other.send("x", local->port, "::1");
     CHECK(run_until(loop, [&] { return heard == 1; }));
-    CHECK(receiver.blocked_count() == 1);
+    CHECK(receiver.counters().blocked == 1);
 }
 
 TEST_CASE("[38] a list that is changed later is judged as it is then; paths are never blocked") {

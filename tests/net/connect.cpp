@@ -462,14 +462,14 @@ TEST_CASE("[25] strangers' datagrams that lay in the queue before the connect ar
         test::settle(loop);
         CHECK(server.log.text() ==
               "listening connect message(friend) message(friend again)");
-        CHECK(server.socket.stranger_count() == 2);
+        CHECK(server.socket.counters().strangers == 2);
         neighbour.socket.send("too late", to);  // The kernel's own doing.
         peer.socket.send("later", to);
         test::settle(elsewhere);
         test::settle(loop);
         CHECK(server.log.lines.back() == "message(later)");
         CHECK(server.log.lines.size() == 5);
-        CHECK(server.socket.stranger_count() == 2);
+        CHECK(server.socket.counters().strangers == 2);
     }
 }
 
@@ -491,14 +491,14 @@ TEST_CASE("[25] with the peer the strangers change, and without one there are no
     server.log.lines.clear();
     test::settle(loop);
     CHECK(server.log.text() == "message(second) connect");  // It was connected at once.
-    CHECK(server.socket.stranger_count() == 1);
+    CHECK(server.socket.counters().strangers == 1);
     CHECK_FALSE(server.socket.disconnect());
     one.socket.send("third", server.address);
     two.socket.send("fourth", server.address);
     test::settle(elsewhere);
     test::settle(loop);
     CHECK(server.log.text() == "message(second) connect message(third) message(fourth)");
-    CHECK(server.socket.stranger_count() == 1);
+    CHECK(server.socket.counters().strangers == 1);
 }
 
 // ---- disconnect ------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ TEST_CASE("[25] the zone tells link-local peers apart, and nobody else") {
         test::settle(loop);
         CHECK(log.text() == (each.delivered ? "listening connect message(x)"
                                             : "listening connect"));
-        CHECK(socket.stranger_count() == (each.delivered ? 0 : 1));
+        CHECK(socket.counters().strangers == (each.delivered ? 0 : 1));
     }
     // A scope that the kernel adds to an address of no zone does not matter.
     core::Loop loop;

@@ -120,7 +120,7 @@ TEST_CASE("[8] block lists are given at creation, and shared") {
     Datagram receiver(loop, std::move(receives), [&] { told.add("message"); });
     sender.send("x", wire.port(), told.sent());
     CHECK(wire.write("x", test::bind_loopback(receiver)));
-    CHECK(run_until(loop, [&] { return told.count() == 1 && receiver.blocked_count() == 1; }));
+    CHECK(run_until(loop, [&] { return told.count() == 1 && receiver.counters().blocked == 1; }));
     CHECK(told.text().find("blocked") != std::string::npos);
     CHECK(list.use_count() == 3);
     CHECK(wire.read() == "nothing");

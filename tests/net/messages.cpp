@@ -298,10 +298,10 @@ TEST_CASE("[25] a connect to somebody else in the middle of a train: its rest is
         f.source.send(f.to, 10);
         f.source.send(f.to, 10);
         other.send(f.to, 2);
-        CHECK(run_until(f.loop, [&] { return f.receiver.stranger_count() > 0; }));
+        CHECK(run_until(f.loop, [&] { return f.receiver.counters().strangers > 0; }));
         other.send(f.to, 2);
         CHECK(run_until(f.loop, [&] { return f.log.lines.back() == "b003"; }));
-        CHECK(f.receiver.stranger_count() == (together ? 19 : 17));
+        CHECK(f.receiver.counters().strangers == (together ? 19 : 17));
         const std::string before = together ? "a000 a000" : "a000 a001 a002";
         CHECK(f.log.text() == before + " " + numbered('b', 0, 4));
     }
@@ -342,9 +342,9 @@ TEST_CASE("[38] a blocked sender's trains are dropped, and counted by their data
         f.source.send(f.to, 20);
         f.source.send(f.to, 1);
         f.source.send(f.to, 7);
-        CHECK(run_until(f.loop, [&] { return f.receiver.blocked_count() >= 28; }));
+        CHECK(run_until(f.loop, [&] { return f.receiver.counters().blocked >= 28; }));
         settle(f.loop);
-        CHECK(f.receiver.blocked_count() == 28);
+        CHECK(f.receiver.counters().blocked == 28);
         CHECK(heard == 0);
     }
 }
@@ -366,7 +366,7 @@ TEST_CASE("[25] strangers are left out of what arrived together, and counted by 
             f.receiver.on_message(f.noting());
         }
         CHECK(run_until(f.loop, [&] { return f.log.text() == numbered('f', 0, 12); }));
-        CHECK(f.receiver.stranger_count() == 15);
+        CHECK(f.receiver.counters().strangers == 15);
     }
 }
 

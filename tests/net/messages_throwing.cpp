@@ -144,7 +144,7 @@ TEST_CASE("[7][40] closed, destroyed or connected elsewhere before the rest: it 
         CHECK(other.text() == numbered(0, 10));
         test::settle(f.loop);
         CHECK(f.log.text() == numbered(0, 1));
-        if (end == End::connect) CHECK(f.socket->stranger_count() == 9);
+        if (end == End::connect) CHECK(f.socket->counters().strangers == 9);
     }
 }
 

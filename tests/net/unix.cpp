@@ -432,7 +432,7 @@ TEST_CASE("[25] a connected unix socket delivers its peer's datagrams only, by p
     CHECK(server.socket.connect_sync(peer.path.text()));
     test::settle(loop);
     CHECK(server.log.text() == "listening connect message(friend) message(friend again)");
-    CHECK(server.socket.stranger_count() == 2);
+    CHECK(server.socket.counters().strangers == 2);
     Log log;
     stranger.socket.send("too late", server.path.text(), sent(log, "send"));
     test::settle(elsewhere);
