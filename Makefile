@@ -53,6 +53,7 @@ PORTABLE = \
     net/datagram_flush.o \
     net/datagram_listeners.o \
     net/datagram_membership.o \
+    net/datagram_pause.o \
     net/datagram_receive.o \
     net/datagram_send.o \
     net/datagram_settings.o \
@@ -196,6 +197,8 @@ TESTS = \
     tests/net/names.run \
     tests/net/names_hanging.run \
     tests/net/never_inside.run \
+    tests/net/pause.run \
+    tests/net/pause_faults.run \
     tests/net/reading.run \
     tests/net/refusals.run \
     tests/net/refusals_faults.run \
@@ -261,6 +264,7 @@ SIMULATED_TESTS = \
     tests/net/message.simulated \
     tests/net/messages.simulated \
     tests/net/names.simulated \
+    tests/net/pause.simulated \
     tests/net/refusals.simulated \
     tests/net/resolver.simulated \
     tests/net/resolver_memory.simulated \

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
 
 #include "core/source.h"
 #include "net/address.h"
@@ -33,10 +34,13 @@ class Arrivals {
         if (owner_ == &owner) owner_ = nullptr;
     }
 
-    // The buffer whose datagrams come next, whether none of them has been taken, and how many are
-    // left. Only while it is not empty.
+    // The buffer whose datagrams come next, whether none of them has been taken, and what is left
+    // of it. Only while it is not empty.
     const platform::Incoming& front() const { return incoming_[next_]; }
     bool front_is_whole() const { return offset_ == 0; }
+    std::span<const std::byte> front_rest() const {
+        return incoming_[next_].buffer.subspan(offset_, incoming_[next_].size - offset_);
+    }
     std::size_t front_count() const { return count_of(incoming_[next_], offset_); }
     std::size_t count(Counters&) const;  // Of all buffers: read in whole, and counted there.
 

@@ -141,6 +141,7 @@ void Datagram::State::orphan() {
 void Datagram::State::close_descriptor() {
     receiving = false;
     exchange->arrivals.disown(*this);
+    if (parked) exchange->seldom.drop_parked(*this);
     if (socket) {
         if (watched.readable || watched.writable) loop->poller().forget(socket, token);
         watched = {};
@@ -182,7 +183,7 @@ void Datagram::State::close(bool abort) {
     if (!loop) return;
     if (life != Life::open) return refuse(Error{Code::not_running, Operation::close}, {});
     life = Life::closing;
-    receiving = false;
+    receiving = paused = false;
     const bool sends_wait = queued_count > 0 && !abort;
     for (RequestList* list : {&waiting, &done, &asked}) {
         for (Request* request = list->first; request; request = request->next) {

@@ -198,6 +198,15 @@ class Datagram {
     Error drop_source_specific_membership(std::string_view source, std::string_view group,
                                           std::string_view interface = {});
 
+    // Receiving stops at once, for back-pressure: what arrives waits in the system's buffer, which
+    // drops when it is full; and so does what ICMP says. What had been read already, when a
+    // listener of 'message' pauses, is kept, and delivered first after resume(), on a later tick.
+    // Sending goes on. Remembered before bind; harmless when repeated, or after close. When the
+    // system cannot resume (ENOMEM) that is 'error', and the socket stays paused.
+    void pause();
+    void resume();
+    bool paused() const;
+
     // Whether the open socket keeps run() going; remembered before bind, harmless after close.
     Datagram& ref();
     Datagram& unref();

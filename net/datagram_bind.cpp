@@ -273,7 +273,7 @@ void Datagram::State::release_path() {
 
 Error Datagram::State::start_receiving() {
     binding = Binding::bound;
-    receiving = life == Life::open;
+    receiving = life == Life::open && !paused;
     if (const Error failed = update_interest()) return failed;
     listening_due = true;
     update_hold();

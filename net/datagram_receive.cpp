@@ -64,18 +64,13 @@ void Datagram::State::ready(platform::Event event) {
     }
     if (listening_due) return;  // It ends this tick: what has arrived is reported again.
     if (icmp_queue && event.readable && event.writable) exchange->seldom.drain_errors(*this);
-    if (receiving && event.readable) receive();
+    if (receiving && event.readable && !parked) receive();
 }
 
 // Level-triggered: what is not read now is reported again, so a read that says only "nothing more"
 // is never made.
 void Datagram::State::receive() {
-    exchange->work = [](core::Service& self) {
-        Exchange& from = static_cast<Exchange&>(self);
-        if (!from.due) return;
-        Patience patience(from.poller);
-        hand_on(from, patience);
-    };
+    exchange->work = work;
     // What was left over came first, and has its share of this turn after the sockets.
     if (!exchange->lets_read(*this, loop->tick())) return;
     Patience patience(loop->poller());
@@ -104,6 +99,14 @@ void Datagram::State::receive() {
         adapt_batch(quick ? buffers : 0);
         if (!more || !quick) return;
     }
+}
+
+// What was left over, and what those who were paused had read before.
+void Datagram::State::work(core::Service& self) {
+    Exchange& from = static_cast<Exchange&>(self);
+    if (!from.due) return;
+    Patience patience(from.poller);
+    while (hand_on(from, patience) && from.resumed && from.seldom.unpark(from)) continue;
 }
 
 // What a read has found is what the next ones ask for. How many datagrams.
@@ -140,7 +143,9 @@ bool Datagram::State::hand_on(Exchange& from, Patience& patience) {
     from.due = true;
     while (!arrivals.empty()) {
         State* const owner = static_cast<State*>(arrivals.owner());
-        if (!owner || !owner->receiving) {
+        if (owner && owner->paused) {
+            from.seldom.park(*owner);
+        } else if (!owner || !owner->receiving) {
             (owner ? owner->tally() : from.past).unheard += arrivals.front_count();
             arrivals.drop_front();
         } else if (!owner->accepts(arrivals)) {
@@ -152,7 +157,7 @@ bool Datagram::State::hand_on(Exchange& from, Patience& patience) {
             return false;
         }
     }
-    from.due = false;
+    from.due = from.resumed;
     return true;
 }
 
@@ -223,7 +228,9 @@ void Datagram::State::deliver_batch() {
         } while (count < count_max && !arrivals.empty() && !arrivals.front_is_whole());
     }
     if (count > 0) listeners->messages.emit({messages, count});
-    if (one_by_one && count > 0 && receiving) listeners->message.emit(*messages);
+    if (one_by_one && count > 0 && life == Life::open) {
+        listeners->message.emit(*messages);
+    }
 }
 
 // What ICMP said of datagrams that left earlier; read until empty, or the poller never sleeps. One
@@ -235,7 +242,8 @@ void Datagram::State::drain_errors() {
         if (!count || *count == 0) return;
         const platform::Report& report = reports[0];
         const bool local = report.offender.family == Family::none;  // The send has said it.
-        if (!receiving || local || !report.error || !first_in_tick(report.error.code)) continue;
+        if (life != Life::open || local || !report.error) continue;
+        if (!first_in_tick(report.error.code)) continue;
         emit_error(Failure(report.error.during(Operation::receive)));
     }
 }

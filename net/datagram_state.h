@@ -205,6 +205,7 @@ struct Datagram::State : core::Source {
     void ready(platform::Event);
     class Patience;
     void receive();
+    static void work(core::Service&);
     int note(std::size_t buffers);
     void coalesce();
     void adapt_batch(std::size_t brought);
@@ -214,6 +215,13 @@ struct Datagram::State : core::Source {
     bool deliver_front(Arrivals&, Patience&);
     void deliver_batch();
     void drain_errors();
+
+    // ---- pause (datagram_pause.cpp) ------------------------------------------------------------
+    void pause();
+    void resume();
+    void park();
+    static bool unpark(Exchange&);
+    void drop_parked();
 
     Family family() const {
         return type == Type::udp4   ? Family::ipv4
@@ -248,7 +256,9 @@ struct Datagram::State : core::Source {
     Connection connection = Connection::none;
     bool referenced = true;
     bool held = false;
-    bool receiving = false;
+    bool receiving = false;       // Bound, open and not paused.
+    bool paused = false;
+    bool parked = false;          // Has read what it was paused before: that comes first.
     bool listening_due = false;   // No message before it.
     bool destroyed = false;
     bool icmp_queue = false;      // The error queue tells of refusals, so calls need not.

@@ -20,6 +20,8 @@
 
 namespace net {
 
+struct Parked;
+
 struct Exchange : core::Service {
     static constexpr std::size_t parts_max = 256;  // Of a train: two of the longest kind.
 
@@ -46,6 +48,9 @@ struct Exchange : core::Service {
         void (*release_path)(Datagram::State&) = nullptr;
         void (*deliver_batch)(Datagram::State&) = nullptr;
         void (*drain_errors)(Datagram::State&) = nullptr;
+        void (*park)(Datagram::State&) = nullptr;
+        bool (*unpark)(Exchange&) = nullptr;
+        void (*drop_parked)(Datagram::State&) = nullptr;
     };
     Seldom seldom;
 
@@ -53,6 +58,9 @@ struct Exchange : core::Service {
     // Whether this socket may read in this tick: not while there is something left over, nor when
     // somebody else was turned away because of that, and has not come back yet.
     bool lets_read(const core::Source&, std::uint64_t tick);
+
+    Parked* parked = nullptr;  // What paused sockets had read: each one's in order.
+    bool resumed = false;      // Some of it is to be handed on.
 
     core::Growing<std::span<const std::byte>> parts;
     platform::Segmentation trains;  // All zero: not asked for yet.

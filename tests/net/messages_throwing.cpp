@@ -173,4 +173,21 @@ TEST_CASE("[7][42] the loop may end with the rest of a train, and a pinned echo 
     CHECK(captured.use_count() == 1);
 }
 
+TEST_CASE("[7] a listener pauses and throws: the rest of the train waits for resume") {
+    Fixture f;
+    f.socket->on_message([&](const Message& message) {
+        f.log.add(std::string(message.text()));
+        if (message.text() != "1003") return;
+        f.socket->pause();
+        throw Thrown();
+    });
+    queue_trains(f.to, 20);
+    CHECK(throws_until(f.loop, [&] { return f.socket->paused(); }) == 1);
+    test::settle(f.loop);
+    CHECK(f.log.text() == numbered(0, 4));
+    f.socket->resume();
+    CHECK(throws_until(f.loop, [&] { return f.log.lines.size() == 20; }) == 0);
+    CHECK(f.log.text() == numbered(0, 20));
+}
+
 #endif
