@@ -52,6 +52,7 @@ PORTABLE = \
     net/datagram_bind.o \
     net/datagram_flush.o \
     net/datagram_listeners.o \
+    net/datagram_many.o \
     net/datagram_membership.o \
     net/datagram_pause.o \
     net/datagram_receive.o \
@@ -208,6 +209,8 @@ TESTS = \
     tests/net/resolver_memory.run \
     tests/net/send.run \
     tests/net/send_forms.run \
+    tests/net/send_many.run \
+    tests/net/send_many_memory.run \
     tests/net/send_queue.run \
     tests/net/settings.run \
     tests/net/tick.run \
@@ -270,6 +273,7 @@ SIMULATED_TESTS = \
     tests/net/resolver_memory.simulated \
     tests/net/send.simulated \
     tests/net/send_forms.simulated \
+    tests/net/send_many.simulated \
     tests/net/settings.simulated \
     tests/net/tick.simulated \
     tests/net/trains_memory.simulated \

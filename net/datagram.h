@@ -43,6 +43,12 @@ struct Message {
 // What arrived together: several datagrams, of one sender or of many, in the order of arrival.
 using Messages = std::span<const Message>;
 
+// One of many datagrams, and whom it is for.
+struct Addressed {
+    Bytes bytes;
+    Address destination;
+};
+
 struct Options {
     Type type = Type::udp4;
     bool reuse_addr = false;   // Both sockets must ask. On most systems the last one gets the data.
@@ -81,6 +87,8 @@ class Datagram {
     using Listener = core::Callback<void()>;
     using ErrorListener = core::Callback<void(const Failure&)>;
     using SendCallback = core::Callback<void(const Failure&, std::size_t bytes)>;
+    using SendManyCallback =
+        core::Callback<void(const Failure& first, std::size_t sent, std::size_t bytes)>;
     using ConnectCallback = SendCallback;  // Of no bytes: [](const net::Failure&) {} will do.
 
     // Does not fail and opens nothing yet: EMFILE and the like are the first request's outcome.
@@ -150,6 +158,15 @@ class Datagram {
         send(Payload(message, static_cast<std::size_t>(offset), static_cast<std::size_t>(length)),
              std::forward<Rest>(rest)...);
     }
+
+    // Many datagrams with one call: as many sends in that order, and one callback when all of them
+    // have had their outcome. It gets the first failure that came to pass, or none; how many
+    // datagrams left, and their bytes. The others are not held up by one that fails; who has to
+    // know which one it was sends it alone. The spans need to last for the call, the bytes until
+    // the callback. Without one, each failure is 'error'.
+    void send_many(std::span<const Addressed>, SendManyCallback = {});
+    void send_many(std::span<const Bytes>, const Endpoint& destination, SendManyCallback = {});
+    void send_many(std::span<const Bytes>, SendManyCallback = {});  // To the connected peer.
 
     // Stops receiving, lets the accepted sends leave, then emits 'close', once, last. A send that
     // waits for a look-up or for room is waited for at most `linger`, then gets ETIMEDOUT.

@@ -163,6 +163,11 @@ struct Datagram::State : core::Source {
     bool make_room(std::size_t size);
     void ask_send(Request&);
 
+    // ---- send_many (datagram_many.cpp) ---------------------------------------------------------
+    struct Many;
+    class Share;
+    class SendingMany;
+
     // ---- flush (datagram_flush.cpp) ------------------------------------------------------------
     bool eligible(const Request&) const;
     static bool for_connected_peer(const Request&);

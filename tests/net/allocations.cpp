@@ -170,6 +170,13 @@ TEST_CASE("a warm loop allocates nothing for a datagram that is sent, in whateve
                  sent += !failure && bytes == text.size() && s.address() && to.port ? 1 : 0;
              });
          }},
+        {"many at once",
+         [](Datagram& s, const Address& to, int& sent) {
+             const net::Addressed two[] = {{text, to}, {text, to}};
+             s.send_many(two, [&](const Failure& first, std::size_t left) {
+                 sent += !first && left == 2 ? 1 : 0;
+             });
+         }},
         {"connected",
          [](Datagram& s, const Address&, int& sent) { s.send(text, [&] { sent++; }); }, true},
     };
