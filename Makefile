@@ -56,6 +56,7 @@ PORTABLE = \
     net/datagram_membership.o \
     net/datagram_pause.o \
     net/datagram_receive.o \
+    net/datagram_rejoin.o \
     net/datagram_send.o \
     net/datagram_settings.o \
     net/exchange.o \
@@ -434,6 +435,8 @@ HEADERS = \
     net/datagram_state.h \
     net/exchange.h \
     net/failure.h \
+    net/groups.h \
+    net/interface.h \
     net/lookup.h \
     net/name.h \
     net/payload.h \
@@ -539,6 +542,7 @@ PUBLIC = \
     net/counters.h \
     net/datagram.h \
     net/failure.h \
+    net/interface.h \
     net/lookup.h \
     net/payload.h \
     net/resolver.h \

@@ -19,6 +19,7 @@ bool is_plain(const Options& options, const Options& plain) {
     return !options.reuse_addr && !options.reuse_port && !options.ipv6_only &&
            options.recv_buffer_size == 0 && options.send_buffer_size == 0 && !options.lookup &&
            !options.stop && !options.send_block_list && !options.receive_block_list &&
+           !options.rejoin &&
            options.linger == plain.linger && options.path_mode == plain.path_mode &&
            options.send_queue_datagrams_max == plain.send_queue_datagrams_max &&
            options.send_queue_bytes_max == plain.send_queue_bytes_max;
@@ -145,6 +146,7 @@ void Datagram::State::close_descriptor() {
     if (socket) {
         if (watched.readable || watched.writable) loop->poller().forget(socket, token);
         watched = {};
+        if (extras) extras->groups.reset();
         if (extras && extras->claim.inode != 0) exchange->seldom.release_path(*this);
         platform::close(std::exchange(socket, {}));
     }

@@ -22,6 +22,7 @@
 #include "net/block_list.h"
 #include "net/counters.h"
 #include "net/failure.h"
+#include "net/interface.h"
 #include "net/lookup.h"
 #include "net/payload.h"
 
@@ -64,7 +65,15 @@ struct Options {
     std::uint32_t send_queue_datagrams_max = 1024;
     std::size_t send_queue_bytes_max = 8u << 20;
     std::uint32_t path_mode = 0600;  // Of the file that a unix socket's bind makes.
+    bool rejoin = false;       // Join groups again where an interface has come back.
     bool segmentation = true;  // Equal datagrams travel as trains (GSO, GRO) where the system can.
+};
+
+// A group that a socket has joined.
+struct Membership {
+    Address group;
+    Address source;               // Family::none: of all sources.
+    std::uint32_t interface = 0;  // Its index; 0: the system has chosen one.
 };
 
 struct BindOptions {
@@ -198,22 +207,33 @@ class Datagram {
     Error set_ttl(int hops);            // 1..255
     Error set_multicast_ttl(int hops);  // 0..255
     Error set_multicast_loopback(bool);
-    // An IPv4 address of the interface, or "::%eth1", "::%2"; 0.0.0.0 or :: is the system's choice.
-    Error set_multicast_interface(std::string_view interface);
+    // By name, index or address; 0.0.0.0, :: or 0 give the choice back to the system. ENODEV,
+    // EADDRNOTAVAIL: no interface has this name, this address.
+    Error set_multicast_interface(Interface);
+    // Whether it hears groups that only other sockets of this host have joined, too. A socket that
+    // joins a group does not, unless told so here; one that never joins is left as the system has
+    // it. ENOTSUP where there is one way only: on NetBSD and OpenBSD all are heard, on FreeBSD,
+    // macOS and Windows one's own.
+    Error set_multicast_all(bool);
     Error set_recv_buffer_size(int bytes);  // Linux doubles it (socket(7)).
     Error set_send_buffer_size(int bytes);
 
-    // The interface is named by its IPv4 address or as "::%eth1"; "" lets the system choose one to
-    // join, and leaves all. Binds implicitly. ERR_MISSING_ARGS, EINVAL, EADDRINUSE (joined
-    // already), EADDRNOTAVAIL (not joined), ENODEV (no such interface), EALREADY (a bind to a name
-    // is under way).
-    Error add_membership(std::string_view group, std::string_view interface = {});
-    Error drop_membership(std::string_view group, std::string_view interface = {});
+    // On an interface by name, index or address; without one the system chooses where to join, and
+    // all are left. Binds implicitly. ERR_MISSING_ARGS, EINVAL, EADDRINUSE (joined already),
+    // EADDRNOTAVAIL (not joined), ENODEV (no such interface), EALREADY (a bind to a name is under
+    // way), ENOMEM. With Options::rejoin the interfaces are looked at once a second: what was
+    // joined by name, index or address is joined again on an interface that has come back, what
+    // was joined everywhere on new ones too, until it is left.
+    Error add_membership(std::string_view group, Interface = {});
+    Error drop_membership(std::string_view group, Interface = {});
     Error add_membership_everywhere(std::string_view group);  // Each interface; EADDRINUSE is fine.
     Error add_source_specific_membership(std::string_view source, std::string_view group,
-                                         std::string_view interface = {});
+                                         Interface = {});
     Error drop_source_specific_membership(std::string_view source, std::string_view group,
-                                          std::string_view interface = {});
+                                          Interface = {});
+    // What is joined; with Options::rejoin, without what lies on interfaces that are gone. Valid
+    // until the next change of it, or turn.
+    std::span<const Membership> memberships() const;
 
     // Receiving stops at once, for back-pressure: what arrives waits in the system's buffer, which
     // drops when it is full; and so does what ICMP says. What had been read already, when a

@@ -70,18 +70,6 @@ Error Datagram::set_multicast_loopback(bool on) {
     return state_->set(Operation::set_multicast_loopback, Option::multicast_loopback, on, 0, 1);
 }
 
-Error Datagram::set_multicast_interface(std::string_view interface) {
-    const Operation operation = Operation::set_multicast_interface;
-    if (!state_) return {Code::out_of_memory, operation};
-    if (const Error refusal = state_->check_setting(operation)) return refusal;
-    if (state_->is_local()) return {Code::not_supported, operation};
-    const Result<Address> parsed = parse_literal(state_->loop->poller(), interface);
-    if (!parsed) return parsed.error().during(operation);
-    if (parsed->family != state_->family()) return {Code::protocol_not_supported, operation};
-    const Error failed = platform::set_multicast_interface(state_->socket, *parsed);
-    return failed ? failed.during(operation) : failed;
-}
-
 // ---- Buffer sizes ----------------------------------------------------------------------------
 
 Error Datagram::State::set_buffer_size(Operation operation, Option option, int bytes) {

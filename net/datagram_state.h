@@ -10,6 +10,7 @@
 #include "core/source.h"
 #include "net/datagram.h"
 #include "net/exchange.h"
+#include "net/groups.h"
 #include "net/request.h"
 #include "net/volley.h"
 
@@ -198,13 +199,24 @@ struct Datagram::State : core::Source {
     Error set_buffer_size(Operation, platform::Option, int bytes);
     Result<int> get_buffer_size(Operation, platform::Option) const;
     Result<Address> parse_member(Operation, std::string_view) const;
+    Error find_interface(const Interface&, Wish&) const;
     Result<platform::Membership> parse_membership(Operation, std::string_view source,
-                                                  std::string_view group,
-                                                  std::string_view interface);
-    Error join(Operation, std::string_view source, std::string_view group,
-               std::string_view interface);
-    Error leave(Operation, std::string_view source, std::string_view group,
-                std::string_view interface);
+                                                  std::string_view group, const Interface&, Wish&);
+    Error join(Operation, std::string_view source, std::string_view group, const Interface&);
+    Error join_everywhere(std::string_view group);
+    Error leave(Operation, std::string_view source, std::string_view group, const Interface&);
+    Error set_multicast_all(bool on);
+    Groups* open_groups();  // Null when memory is out.
+    Error prepare_join();
+    bool enlist(const Wish&, std::uint32_t index);
+    void strike(const Wish&);
+    bool forget(const Wish&);
+    bool leave_absent(Wish);
+    platform::Membership membership_of(const Wish&, std::uint32_t index) const;
+    // datagram_rejoin.cpp
+    Error start_rejoining();
+    void rejoin();
+    void rejoin(const Wish&, std::span<const std::uint32_t> indexes);
 
     // ---- receive (datagram_receive.cpp) --------------------------------------------------------
     void ready(platform::Event);
@@ -245,6 +257,7 @@ struct Datagram::State : core::Source {
         explicit Extras(Options&& chosen) : options(std::move(chosen)) {}
         Options options;
         std::optional<Stopping> stopping;
+        std::unique_ptr<Groups> groups;
         platform::PathClaim claim;  // Of a path that is ours to remove: inode not 0.
     };
 

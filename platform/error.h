@@ -102,6 +102,7 @@ enum class Operation : std::uint8_t {
     set_multicast_ttl,
     set_multicast_loopback,
     set_multicast_interface,
+    set_multicast_all,
     set_receive_buffer_size,
     set_send_buffer_size,
     get_receive_buffer_size,

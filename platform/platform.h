@@ -157,6 +157,7 @@ enum class Option : std::uint8_t {
     hop_limit,            // 1..255
     multicast_hop_limit,  // 0..255
     multicast_loopback,
+    multicast_all,        // Hear groups that other sockets joined, too; most systems have one way.
     receive_buffer_size,  // Bytes; Linux reports twice what was set (socket(7)).
     send_buffer_size,
     packet_info,          // Fill Incoming::info.
@@ -178,7 +179,10 @@ struct Membership {
 Error join(Socket, const Membership&);   // Twice: EADDRINUSE. No such interface: ENODEV.
 Error leave(Socket, const Membership&);  // Not joined: EADDRNOTAVAIL.
 
+// ENODEV when there is no such interface (any more).
 Result<std::uint32_t> interface_index(Poller&, std::string_view name);
+Result<std::uint32_t> interface_index(Poller&, const Endpoint& address);  // Of which it is one.
+Result<std::size_t> interface_name(Poller&, std::uint32_t index, std::span<char>);  // Its length.
 Result<std::size_t> interface_indexes(Poller&, std::span<std::uint32_t>);  // How many there are.
 
 // ---- Unix-domain names in the file system -----------------------------------------------------

@@ -30,14 +30,16 @@ bool is_open_choice(const Endpoint& interface) {
            (interface.family == Family::none || is_unspecified(interface));
 }
 
-// The index of the interface with this IPv4 address; 0 when there is none.
+// The index of the interface with this address; 0 when there is none.
 std::uint32_t index_of(const Endpoint& address) {
     ifaddrs* found = nullptr;
-    if (address.family != Family::ipv4 || getifaddrs(&found) < 0) return 0;
+    const bool six = address.family == Family::ipv6;
+    if ((address.family != Family::ipv4 && !six) || getifaddrs(&found) < 0) return 0;
     const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> all(found, freeifaddrs);
     for (const ifaddrs* each = found; each; each = each->ifa_next) {
-        if (!each->ifa_addr || each->ifa_addr->sa_family != AF_INET) continue;
-        const Endpoint present = to_endpoint(each->ifa_addr, sizeof(sockaddr_in));
+        if (!each->ifa_addr || each->ifa_addr->sa_family != (six ? AF_INET6 : AF_INET)) continue;
+        const Endpoint present =
+            to_endpoint(each->ifa_addr, six ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));
         if (std::equal(address.bytes.data(), address.bytes.data() + address.size,
                        present.bytes.data())) {
             return if_nametoindex(each->ifa_name);
@@ -144,6 +146,12 @@ Error leave(Socket socket, const Membership& membership) {
     // Linux, for a source of a group never joined. Whatever else is invalid was refused before.
     const bool absent = change.has_source() && error.code == Code::invalid_argument;
     return absent ? change.refuse(EADDRNOTAVAIL) : error;
+}
+
+Result<std::uint32_t> interface_index(Poller&, const Endpoint& address) {
+    const std::uint32_t index = index_of(address);
+    if (index == 0) return to_error(ENODEV, Operation::none);
+    return index;
 }
 
 Error set_multicast_interface(Socket socket, const Endpoint& interface) {

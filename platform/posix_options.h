@@ -59,6 +59,26 @@ inline constexpr int balance_option = SO_REUSEPORT;
 inline constexpr int balance_option = -1;
 #endif
 
+// Whether a socket hears groups that others have joined as well. Linux lets it choose; FreeBSD and
+// macOS filter by what the socket itself has joined, NetBSD and OpenBSD never do.
+#ifdef IP_MULTICAST_ALL
+inline constexpr int multicast_all_option = IP_MULTICAST_ALL;
+#else
+inline constexpr int multicast_all_option = -1;
+#endif
+
+#ifdef IPV6_MULTICAST_ALL
+inline constexpr int ipv6_multicast_all_option = IPV6_MULTICAST_ALL;
+#else
+inline constexpr int ipv6_multicast_all_option = -1;
+#endif
+
+#if defined(__FreeBSD__) || defined(__DragonFly__) || defined(__APPLE__)
+inline constexpr bool hears_all_groups = false;
+#else
+inline constexpr bool hears_all_groups = true;  // Unless told otherwise.
+#endif
+
 // What getaddrinfo says of a name that has addresses of other families only, or none at all.
 #ifdef EAI_NODATA
 inline constexpr int no_address_number = EAI_NODATA;

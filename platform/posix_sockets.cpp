@@ -79,8 +79,17 @@ Setting setting_of(Option option, Family family) {
         case Option::multicast_loopback:
             if (six) return {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, IP_MULTICAST_LOOP};
             return {IPPROTO_IP, IP_MULTICAST_LOOP, -1, true};
+        case Option::multicast_all:
+            if (six) return {IPPROTO_IPV6, ipv6_multicast_all_option, multicast_all_option};
+            return {IPPROTO_IP, multicast_all_option};
         default: return {};
     }
+}
+
+// Who has one way only may be told to keep it.
+bool is_the_only_way(Option option, Family family, std::int32_t value) {
+    return option == Option::multicast_all && (value != 0) == hears_all_groups &&
+           (family == Family::ipv4 || family == Family::ipv6);
 }
 
 bool is_system_option(Option option) {
@@ -211,6 +220,7 @@ Error set_option(Socket socket, Option option, std::int32_t value) {
     const Family family = family_of(descriptor);
     if (is_system_option(option)) return set_system_option(descriptor, family, option, value != 0);
     const Setting setting = setting_of(option, family);
+    if (setting.option < 0 && is_the_only_way(option, family, value)) return {};
     if (setting.option < 0) return unavailable(descriptor, Operation::set_option);
     if (option == Option::only_ipv6 && family != Family::ipv6) {
         return to_error(EINVAL, Operation::set_option);  // Systems disagree about the reason.
@@ -228,7 +238,10 @@ Error set_option(Socket socket, Option option, std::int32_t value) {
     }
     // An IPv6-only socket, or a system whose stacks are apart, has no twin to set.
     if (setting.twin >= 0) (void)set_integer(descriptor, IPPROTO_IP, setting.twin, value);
-    return set_integer(descriptor, setting.level, setting.option, value);
+    const Error error = set_integer(descriptor, setting.level, setting.option, value);
+    // A kernel that is older than the option.
+    const bool absent = error.code == Code::operation_not_supported_by_protocol;
+    return absent && option == Option::multicast_all ? to_error(ENOTSUP, error.operation) : error;
 }
 
 Result<std::int32_t> get_option(Socket socket, Option option) {
@@ -236,6 +249,9 @@ Result<std::int32_t> get_option(Socket socket, Option option) {
     const Family family = family_of(descriptor);
     if (is_system_option(option)) return get_system_option(descriptor, family, option);
     const Setting setting = setting_of(option, family);
+    if (setting.option < 0 && is_the_only_way(option, family, hears_all_groups)) {
+        return std::int32_t{hears_all_groups};
+    }
     if (setting.option < 0) return unavailable(descriptor, Operation::set_option);
     auto value = get_integer(descriptor, setting.level, setting.option);
     if (value && setting.most == 1) return std::int32_t{*value != 0};  // macOS answers with a bit.
@@ -251,6 +267,13 @@ Result<std::uint32_t> interface_index(Poller&, std::string_view name) {
     const unsigned index = if_nametoindex(text);
     if (index == 0) return unknown;
     return std::uint32_t{index};
+}
+
+Result<std::size_t> interface_name(Poller&, std::uint32_t index, std::span<char> name) {
+    char text[IF_NAMESIZE];
+    const std::string_view found = if_indextoname(index, text) ? text : "";
+    if (found.empty() || found.size() > name.size()) return to_error(ENODEV, Operation::none);
+    return found.copy(name.data(), name.size());
 }
 
 Result<std::size_t> interface_indexes(Poller&, std::span<std::uint32_t> indexes) {

@@ -3,6 +3,7 @@
 // program links ws2_32 alone.
 #ifdef _WIN32
 
+#include <algorithm>
 #include <memory>
 
 #include "platform/windows_address.h"
@@ -58,11 +59,12 @@ Endpoint address_of(const IP_ADAPTER_UNICAST_ADDRESS& entry) {
                        static_cast<std::size_t>(entry.Address.iSockaddrLength));
 }
 
-bool has_ipv4(const IP_ADAPTER_ADDRESSES& adapter, const Endpoint& wanted) {
+bool has_address(const IP_ADAPTER_ADDRESSES& adapter, const Endpoint& wanted) {
     for (const auto* each = adapter.FirstUnicastAddress; each; each = each->Next) {
         const Endpoint present = address_of(*each);
-        if (present.family != Family::ipv4) continue;
-        if (to_ipv4(present).s_addr == to_ipv4(wanted).s_addr) return true;
+        if (present.family != wanted.family) continue;
+        const std::uint8_t* const bytes = present.bytes.data();
+        if (std::equal(bytes, bytes + present.size, wanted.bytes.data())) return true;
     }
     return false;
 }
@@ -72,8 +74,8 @@ std::uint32_t index_of(const Endpoint& interface) {
     if (interface.scope != 0) {
         return find_interface([&](const auto& each) { return index_of(each) == interface.scope; });
     }
-    if (interface.family != Family::ipv4) return 0;
-    return find_interface([&](const auto& each) { return has_ipv4(each, interface); });
+    if (interface.family == Family::none || is_unspecified(interface)) return 0;
+    return find_interface([&](const auto& each) { return has_address(each, interface); });
 }
 
 // How IPv4's calls name an interface: by an address of it; one that has none by 0.0.0.index; the
@@ -258,6 +260,24 @@ Result<std::uint32_t> interface_index(Poller&, std::string_view name) {
     });
     if (index == 0) return unknown;
     return index;
+}
+
+Result<std::uint32_t> interface_index(Poller&, const Endpoint& address) {
+    const std::uint32_t index = index_of(address);
+    if (index == 0) return Error{Code::no_such_device, Operation::none, ERROR_FILE_NOT_FOUND};
+    return index;
+}
+
+Result<std::size_t> interface_name(Poller&, std::uint32_t index, std::span<char> name) {
+    int size = 0;
+    (void)find_interface([&](const IP_ADAPTER_ADDRESSES& each) {
+        if (index_of(each) != index || !each.FriendlyName) return false;
+        size = WideCharToMultiByte(CP_UTF8, 0, each.FriendlyName, lstrlenW(each.FriendlyName),
+                                   name.data(), static_cast<int>(name.size()), nullptr, nullptr);
+        return true;
+    });
+    if (size <= 0) return Error{Code::no_such_device, Operation::none, ERROR_FILE_NOT_FOUND};
+    return static_cast<std::size_t>(size);
 }
 
 Result<std::size_t> interface_indexes(Poller&, std::span<std::uint32_t> indexes) {

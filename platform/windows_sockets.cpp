@@ -90,7 +90,9 @@ Setting setting_of(Option option, Family family) {
         case Option::packet_info:
             if (six) return {IPPROTO_IPV6, IPV6_PKTINFO, IP_PKTINFO};
             return {IPPROTO_IP, IP_PKTINFO};
-        // Nothing spreads datagrams, joins them for us, or queues what ICMP says.
+        // Nothing spreads datagrams, joins them for us, or queues what ICMP says; and a socket
+        // hears the groups that it has joined itself.
+        case Option::multicast_all:
         case Option::reuse_port:
         case Option::coalesce:
         case Option::icmp_errors: return {};
@@ -282,6 +284,8 @@ Error set_option(Socket socket, Option option, std::int32_t value) {
     const SOCKET handle = handle_of(socket);
     const Family family = family_of(handle);
     const Setting setting = setting_of(option, family);
+    const bool inert = option == Option::multicast_all && value == 0 && family != Family::none;
+    if (inert) return {};
     if (setting.option < 0) return unavailable(handle, Operation::set_option);
     if (option == Option::only_ipv6 && family != Family::ipv6) {
         return to_error(WSAEINVAL, Operation::set_option);
@@ -300,7 +304,9 @@ Error set_option(Socket socket, Option option, std::int32_t value) {
 
 Result<std::int32_t> get_option(Socket socket, Option option) {
     const SOCKET handle = handle_of(socket);
-    const Setting setting = setting_of(option, family_of(handle));
+    const Family family = family_of(handle);
+    if (option == Option::multicast_all && family != Family::none) return std::int32_t{0};
+    const Setting setting = setting_of(option, family);
     if (setting.option < 0) return unavailable(handle, Operation::set_option);
     const auto value = get_integer(handle, setting.level, setting.option);
     if (value && setting.most == 1) return std::int32_t{*value != 0};

@@ -90,12 +90,13 @@ Interface* HostState::interface_of(const Place& place) {
 }
 
 Interface* HostState::interface_at(std::uint32_t index) {
-    return index == 0 || index > interfaces.size() ? nullptr : &interfaces[index - 1];
+    if (index == 0 || index > interfaces.size() || interfaces[index - 1].gone) return nullptr;
+    return &interfaces[index - 1];
 }
 
 Interface* HostState::interface_called(std::string_view wanted) {
     for (Interface& each : interfaces) {
-        if (each.name == wanted) return &each;
+        if (each.name == wanted && !each.gone) return &each;
     }
     return nullptr;
 }

@@ -28,6 +28,14 @@ bool is_member(const SocketState& socket, const Packet& packet) {
         });
 }
 
+// Whether a socket of the host is a member; that may be enough for the others.
+bool has_member(const HostState& host, const Packet& packet) {
+    return std::any_of(host.ports.begin(), host.ports.end(), [&](const auto& port) {
+        return std::any_of(port.second.begin(), port.second.end(),
+                           [&](const SocketState* each) { return is_member(*each, packet); });
+    });
+}
+
 // How well the socket fits; 0: not at all.
 int fit(const SocketState& socket, const Packet& packet) {
     const Place& place = packet.to.place;
@@ -35,7 +43,10 @@ int fit(const SocketState& socket, const Packet& packet) {
     if (!hears_family(socket, place.family)) return 0;
     if (!open && socket.local.place != place) return 0;
     if (socket.connected && !socket.peer.same_as(packet.from)) return 0;
-    if (is_multicast(place) && !is_member(socket, packet)) return 0;
+    if (is_multicast(place) && !is_member(socket, packet)) {
+        const bool hears_all = socket.option(Option::multicast_all) != 0;
+        if (!hears_all || !has_member(*socket.host, packet)) return 0;
+    }
     return 1 + (socket.connected ? 4 : 0) + (open ? 0 : 2) + (socket.family == place.family);
 }
 

@@ -83,14 +83,34 @@ Result<std::uint32_t> interface_index(Poller& poller, std::string_view name) {
     return found->index;
 }
 
+Result<std::uint32_t> interface_index(Poller& poller, const Endpoint& address) {
+    const simulation::Interface* const found =
+        simulation::watcher_of(poller).host->interface_of(simulation::place_of(address));
+    if (!found) return failed(Code::no_such_device, Operation::none);
+    return found->index;
+}
+
+Result<std::size_t> interface_name(Poller& poller, std::uint32_t index, std::span<char> name) {
+    const simulation::Interface* const found =
+        simulation::watcher_of(poller).host->interface_at(index);
+    if (!found || found->name.size() > name.size()) {
+        return failed(Code::no_such_device, Operation::none);
+    }
+    return found->name.copy(name.data(), name.size());
+}
+
 Result<std::size_t> interface_indexes(Poller& poller, std::span<std::uint32_t> indexes) {
     simulation::HostState& host = *simulation::watcher_of(poller).host;
     const Verdict verdict = judge(host, Site::interface_indexes, Operation::none);
     if (verdict) return verdict.error;
     if (verdict.lie == Fault::Kind::nothing) return std::size_t{0};
-    const auto& all = host.interfaces;
-    for (std::size_t i = 0; i < all.size() && i < indexes.size(); i++) indexes[i] = all[i].index;
-    return all.size();
+    std::size_t count = 0;
+    for (const simulation::Interface& each : host.interfaces) {
+        if (each.gone) continue;
+        if (count < indexes.size()) indexes[count] = each.index;
+        count++;
+    }
+    return count;
 }
 
 }  // namespace platform

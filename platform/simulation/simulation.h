@@ -77,6 +77,8 @@ class Host {
 
     // One more interface in the same network. The first two are "lo" (1) and "eth0" (2).
     void add_interface(std::string_view name, std::vector<Address> addresses);
+    // Takes it away, and the memberships on it. One that is added later has an index of its own.
+    void remove_interface(std::string_view name);
     void down(std::string_view interface = "eth0");
     void up(std::string_view interface = "eth0");
 

@@ -77,6 +77,7 @@ struct Interface {
     std::vector<Place> places;
     Network* network = nullptr;  // Null: the loopback interface.
     bool up = true;
+    bool gone = false;  // Its index is nobody's any more.
 };
 
 struct Network {

@@ -48,6 +48,25 @@ void Host::add_interface(std::string_view name, std::vector<Address> addresses) 
     state_->world->add_interface(*state_, name, state_->network, places_of(addresses));
 }
 
+void Host::remove_interface(std::string_view name) {
+    Interface* const interface = state_->interface_called(name);
+    if (!interface || !interface->network) {
+        platform::abandon("simulation: no such interface: " + std::string(name));
+    }
+    down(name);
+    interface->gone = true;
+    std::erase(interface->network->interfaces, interface);
+    for (const Place& place : interface->places) interface->network->places.erase(place);
+    interface->places.clear();
+    for (auto& [port, sockets] : state_->ports) {
+        for (SocketState* socket : sockets) {
+            std::erase_if(socket->memberships, [&](const Membership& each) {
+                return each.interface == interface->index;
+            });
+        }
+    }
+}
+
 void Host::down(std::string_view name) {
     Interface* const interface = state_->interface_called(name);
     if (!interface) platform::abandon("simulation: no such interface: " + std::string(name));

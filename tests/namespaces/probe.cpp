@@ -1,8 +1,8 @@
 // One socket, driven by the lines of standard input, which prints what becomes of each line and
 // every event: for checks that need more than the tool shows, such as the events of a connected
 // socket. The scripts of this folder and tests/interop/node.sh run it.
-//     probe udp4|udp6 [plain]  the commands are in the table at the end; "quit" or EOF ends it;
-//                              plain: without trains
+//     probe udp4|udp6 [plain|rejoin]  the commands are in the table at the end; "quit" or EOF ends
+//                                     it; plain: without trains; rejoin: with Options::rejoin
 // Catch: words are separated by blanks, so an empty argument is written "-".
 #ifdef __linux__
 
@@ -35,8 +35,9 @@ std::string checksum(std::string_view text) {
 
 class Probe {
    public:
-    Probe(net::Type type, bool trains)
-        : type_(type), socket_(loop_, {.type = type, .segmentation = trains}) {
+    Probe(net::Type type, std::string_view mode)
+        : type_(type), socket_(loop_, {.type = type, .rejoin = mode == "rejoin",
+                                       .segmentation = mode != "plain"}) {
         socket_.on_listening([this] { say("listening on " + local()); });
         socket_.on_connect([this] { say("connected to " + socket_.remote_address()->text()); });
         socket_.on_error([](const net::Failure& failure) { say("error: " + failure.text()); });
@@ -198,6 +199,15 @@ class Probe {
         answer(words, socket_.set_multicast_interface(argument(words, 1)));
     }
 
+    // "memberships: 239.1.2.3 3 239.1.2.4 1": groups, and the indexes of their interfaces.
+    void memberships(const Words& words) {
+        std::string line = words[0] + ":";
+        for (const net::Membership& each : socket_.memberships()) {
+            line += " " + each.group.host() + " " + std::to_string(each.interface);
+        }
+        say(line);
+    }
+
     void set_multicast_ttl(const Words& words) {
         answer(words, socket_.set_multicast_ttl(number(words, 1)));
     }
@@ -237,7 +247,8 @@ std::span<const Probe::Command> Probe::commands() {
         {"join_everywhere", 1, &Probe::join_everywhere},        // GROUP
         {"join_source", 2, &Probe::join_source},                // SOURCE GROUP [INTERFACE]
         {"leave_source", 2, &Probe::leave_source},              // SOURCE GROUP [INTERFACE]
-        {"interface", 1, &Probe::set_interface},                // ADDRESS
+        {"memberships", 0, &Probe::memberships},
+        {"interface", 1, &Probe::set_interface},                // NAME, INDEX or ADDRESS
         {"multicast_ttl", 1, &Probe::set_multicast_ttl},        // HOPS
         {"adopt_unfragmented", 0, &Probe::adopt_unfragmented},
     };
@@ -248,12 +259,13 @@ std::span<const Probe::Command> Probe::commands() {
 
 int main(int count, char** arguments) {
     const std::string_view type = count > 1 ? arguments[1] : "";
-    const bool plain = count == 3 && arguments[2] == std::string_view("plain");
-    if ((type != "udp4" && type != "udp6") || count > (plain ? 3 : 2)) {
-        std::fprintf(stderr, "usage: probe udp4|udp6 [plain]\n");
+    const std::string_view mode = count == 3 ? arguments[2] : "";
+    const bool known = mode == "plain" || mode == "rejoin";
+    if ((type != "udp4" && type != "udp6") || count > (known ? 3 : 2)) {
+        std::fprintf(stderr, "usage: probe udp4|udp6 [plain|rejoin]\n");
         return 2;
     }
-    return Probe(type == "udp6" ? net::Type::udp6 : net::Type::udp4, !plain).run();
+    return Probe(type == "udp6" ? net::Type::udp6 : net::Type::udp4, mode).run();
 }
 
 #endif

@@ -89,7 +89,7 @@ TEST_CASE("[45] a group that is none, or of the other family, is EINVAL; none at
     }
 }
 
-TEST_CASE("[45] an interface that is not there is ENODEV, one that makes no sense EINVAL") {
+TEST_CASE("[45] an interface that is not there is ENODEV, what is no name either EINVAL") {
     const Audit audit;
     core::Loop loop;
     for (const Kind& kind : kinds) {
@@ -99,7 +99,14 @@ TEST_CASE("[45] an interface that is not there is ENODEV, one that makes no sens
         CHECK(net::text(socket.drop_membership(kind.group, kind.no_such)) == drop("ENODEV"));
         CHECK(net::text(socket.add_source_specific_membership(
                   kind.source, kind.specific, kind.no_such)) == add_source("ENODEV"));
-        CHECK(net::text(socket.add_membership(kind.group, "nonsense")) == add("EINVAL"));
+        CHECK(net::text(socket.add_membership(kind.group, "nonsense")) == add("ENODEV"));
+        for (const char* none : {"127.1", "1.2.3.4.5", "::%", "fe80::%", "1::2::3"}) {
+            CHECK(net::text(socket.add_membership(kind.group, none)) == add("EINVAL"));
+        }
+        CHECK(net::text(socket.add_membership(kind.group, "4000000000")) != "");
+        CHECK(socket.add_membership(kind.group, -1));
+        CHECK(socket.add_membership(kind.group, (std::int64_t{1} << 32) + 1));  // No index 1.
+        CHECK(net::text(socket.add_membership(kind.group, "5000000000")) == add("ENODEV"));
         const char* const other = kind.type == Type::udp4 ? "::1" : "127.0.0.1";
         CHECK(net::text(socket.add_membership(kind.group, other)) == add("EINVAL"));
     }
@@ -293,4 +300,160 @@ TEST_CASE("[46] only the joined source is heard") {
     CHECK(run_until(loop, [&] { return told.count() == 1; }));
     settle(loop);
     CHECK(told.text() == "wanted");
+}
+
+// ---- Interfaces, by whatever they are called ---------------------------------------------------
+
+TEST_CASE("[45][47] an interface is named by name, by index, by address; it is the same one") {
+    const Audit audit;
+    core::Loop loop;
+    const net::Result<std::uint32_t> index = platform::interface_index(loop.poller(), "lo");
+    REQUIRE(index);
+    if (!index) return;
+    const std::string number = std::to_string(*index);
+    const std::string zone = "::%" + number;
+    const std::string name = "lo";
+    for (const Kind& kind : kinds) {
+        const bool six = kind.type == Type::udp6;
+        const net::Interface names[] = {net::Interface("lo"), net::Interface(name),
+                                        net::Interface(*index), net::Interface(number),
+                                        net::Interface(six ? "::1" : "127.0.0.1"),
+                                        six ? net::Interface(zone) : net::Interface("127.0.0.1")};
+        Datagram socket(loop, kind.type);
+        for (const net::Interface& joins : names) {
+            for (const net::Interface& leaves : names) {
+                CHECK_FALSE(socket.add_membership(kind.group, joins));
+                CHECK(net::text(socket.add_membership(kind.group, leaves)) == add("EADDRINUSE"));
+                REQUIRE(socket.memberships().size() == 1);
+                CHECK(socket.memberships()[0].interface == *index);
+                CHECK_FALSE(socket.drop_membership(kind.group, leaves));
+                CHECK(socket.memberships().empty());
+            }
+            CHECK_FALSE(socket.set_multicast_interface(joins));
+            CHECK_FALSE(
+                socket.add_source_specific_membership(kind.source, kind.specific, joins));
+            CHECK_FALSE(
+                socket.drop_source_specific_membership(kind.source, kind.specific, joins));
+        }
+        CHECK_FALSE(socket.set_multicast_interface(0));
+        CHECK(net::text(socket.set_multicast_interface("")) == "setMulticastInterface EINVAL");
+    }
+}
+
+TEST_CASE("memberships are listed as they are: groups, sources, interfaces; until they are left") {
+    const Audit audit;
+    core::Loop loop;
+    for (const Kind& kind : kinds) {
+        Datagram socket(loop, kind.type);
+        CHECK(socket.memberships().empty());
+        CHECK_FALSE(socket.add_membership(kind.group, "lo"));
+        CHECK_FALSE(socket.add_source_specific_membership(kind.source, kind.specific, "lo"));
+        CHECK_FALSE(socket.add_source_specific_membership(kind.other_source, kind.specific, "lo"));
+        const std::span<const net::Membership> all = socket.memberships();
+        REQUIRE(all.size() == 3);
+        CHECK(all[0].group.host() == kind.group);
+        CHECK(all[0].source.family == net::Family::none);
+        CHECK(all[1].group.host() == kind.specific);
+        CHECK(all[1].source.host() == kind.source);
+        CHECK(all[2].source.host() == kind.other_source);
+        // What fails changes nothing.
+        CHECK(socket.add_membership(kind.group, "lo"));
+        CHECK(socket.drop_membership(kind.other_group, "lo"));
+        CHECK(socket.add_membership(kind.other_group, "no.such0"));
+        CHECK(socket.memberships().size() == 3);
+        CHECK_FALSE(socket.drop_source_specific_membership(kind.source, kind.specific));
+        REQUIRE(socket.memberships().size() == 2);
+        CHECK(socket.memberships()[1].source.host() == kind.other_source);
+        CHECK_FALSE(socket.drop_membership(kind.group));
+        CHECK(socket.memberships().size() == 1);
+        bool closed = false;
+        socket.close([&] { closed = true; });
+        CHECK(run_until(loop, [&] { return closed; }));
+        CHECK(socket.memberships().empty());
+    }
+}
+
+TEST_CASE("joined everywhere: each interface is listed once, and all are left together") {
+    const Audit audit;
+    core::Loop loop;
+    for (const Kind& kind : kinds) {
+        Datagram socket(loop, kind.type);
+        CHECK_FALSE(socket.add_membership(kind.group, "lo"));
+        CHECK_FALSE(socket.add_membership_everywhere(kind.group));
+        CHECK_FALSE(socket.add_membership_everywhere(kind.group));
+        const std::size_t count = socket.memberships().size();
+        CHECK(count >= 1);
+        for (std::size_t i = 0; i < count; i++) {
+            for (std::size_t k = 0; k < i; k++) {
+                CHECK(socket.memberships()[i].interface != socket.memberships()[k].interface);
+            }
+        }
+        CHECK_FALSE(socket.drop_membership(kind.group, "lo"));
+        CHECK(socket.memberships().size() == count - 1);
+        CHECK(static_cast<bool>(socket.drop_membership(kind.group)) == (count == 1));
+        CHECK(socket.memberships().empty());
+    }
+}
+
+// ---- Whose groups are heard --------------------------------------------------------------------
+
+TEST_CASE("who has joined a group hears no group that only another socket has joined") {
+    const Audit audit;
+    core::Loop loop;
+    Told told;
+    Datagram member(loop, Options{.type = Type::udp4, .reuse_addr = true});
+    member.on_message([&](const net::Message& message) { told.add(std::string(message.text())); });
+    const net::Result<Address> local = member.bind_sync();
+    REQUIRE(local);
+    if (!local) return;
+    Datagram other(loop, Options{.type = Type::udp4, .reuse_addr = true});
+    CHECK_FALSE(other.add_membership("239.255.77.2", "127.0.0.1"));
+    Datagram sender(loop, Type::udp4);
+    REQUIRE(sender.bind_sync(0, "127.0.0.1"));
+    CHECK_FALSE(sender.set_multicast_interface("127.0.0.1"));
+    const auto heard = [&] {
+        told.lines.clear();
+        sender.send("mine", local->port, "239.255.77.1");
+        sender.send("theirs", local->port, "239.255.77.2");
+        sender.send("end", local->port, "127.0.0.1");
+        CHECK(run_until(loop, [&] { return told.count() > 0 && told.lines.back() == "end"; }));
+        settle(loop);
+        return told.text();
+    };
+    CHECK_FALSE(member.add_membership("239.255.77.1", "127.0.0.1"));
+    const net::Error fixed = member.set_multicast_all(false);
+    if (fixed) {  // NetBSD, OpenBSD.
+        CHECK(net::text(fixed) == "setMulticastAll ENOTSUP");
+        return;
+    }
+    CHECK(heard() == "mine end");
+    const net::Error failed = member.set_multicast_all(true);
+    if (failed) {  // FreeBSD, macOS, Windows.
+        CHECK(net::text(failed) == "setMulticastAll ENOTSUP");
+        CHECK(heard() == "mine end");
+        return;
+    }
+    CHECK(heard() == "mine theirs end");
+    CHECK_FALSE(member.set_multicast_all(false));
+    CHECK(heard() == "mine end");
+}
+
+TEST_CASE("whoever has said whose groups to hear is not overruled by joining") {
+    const Audit audit;
+    core::Loop loop;
+    for (const Kind& kind : kinds) {
+        Datagram socket(loop, kind.type);
+        CHECK(net::text(socket.set_multicast_all(true)) == "setMulticastAll EBADF");
+        REQUIRE(socket.bind_sync());
+        const net::Error failed = socket.set_multicast_all(true);
+        if (failed) CHECK(net::text(failed) == "setMulticastAll ENOTSUP");
+        if (failed) continue;
+        CHECK_FALSE(socket.add_membership(kind.group, kind.by));
+        CHECK_FALSE(socket.set_multicast_all(true));
+    }
+    Datagram local(loop, Type::unix_dgram);
+    if (test::lacks_unix_sockets(loop)) return;
+    const test::Path path("multicast");
+    CHECK(local.bind_sync(path));
+    CHECK(net::text(local.set_multicast_all(false)) == "setMulticastAll ENOTSUP");
 }

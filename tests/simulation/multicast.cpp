@@ -123,3 +123,111 @@ TEST_CASE("a group is joined on one interface, and not heard on the other") {
     lan.say(lan.a, "y");
     CHECK(lan.b.heard == "y");
 }
+
+// ---- Interfaces that go and come back ----------------------------------------------------------
+
+namespace {
+
+// A member on two interfaces, whose socket may have asked to join again.
+struct Roamer {
+    Roamer(Lan& its, net::Options options) : lan(its), socket(*lan.b.loop, std::move(options)) {
+        lan.b.host.add_interface("eth1", {"10.0.1.2"});
+        CHECK(socket.bind_sync(port + 1));
+        socket.unref();
+        socket.on_message([this](const net::Message& message) { heard += message.text(); });
+        lan.a.socket.ref();
+        lan.b.socket.ref();  // The loop of this one is to go on.
+    }
+    // The interface is another one then: its index is.
+    void replace() {
+        lan.b.host.remove_interface("eth1");
+        run(5s);
+        lan.b.host.add_interface("eth1", {"10.0.1.2"});
+        run(5s);
+    }
+    void run(simulation::Duration time) {
+        (void)simulation::run_for(lan.world, time, *lan.a.loop, *lan.b.loop);
+    }
+    std::string hears(std::string_view word) {
+        heard.clear();
+        lan.a.socket.send(std::string(word), port + 1, group);
+        run(100ms);
+        return heard;
+    }
+
+    Lan& lan;
+    net::Datagram socket;
+    std::string heard;
+};
+
+}  // namespace
+
+TEST_CASE("an interface that was replaced is joined again, if that was asked for") {
+    for (const bool rejoin : {false, true}) {
+        for (const char* by : {"eth1", "3", "10.0.1.2", "everywhere"}) {
+            CAPTURE(by);
+            CAPTURE(rejoin);
+            Lan lan;
+            Roamer roamer(lan, {.rejoin = rejoin});
+            const bool everywhere = by == std::string_view("everywhere");
+            CHECK(!(everywhere ? roamer.socket.add_membership_everywhere(group)
+                               : roamer.socket.add_membership(group, by)));
+            const std::size_t count = everywhere ? 3 : 1;
+            CHECK(roamer.socket.memberships().size() == count);
+            CHECK(roamer.hears("1") == (everywhere ? "11" : "1"));
+            roamer.replace();
+            const bool heard = rejoin || everywhere;
+            CHECK(roamer.hears("2") == (!heard ? "" : everywhere && rejoin ? "22" : "2"));
+            CHECK(roamer.socket.memberships().size() == count);
+            CHECK(roamer.socket.memberships().back().interface == (rejoin ? 4 : 3));
+        }
+    }
+}
+
+TEST_CASE("while it is gone a membership is not listed, and can be left for good") {
+    Lan lan;
+    Roamer roamer(lan, {.rejoin = true});
+    CHECK(!roamer.socket.add_membership(group, "eth1"));
+    CHECK(!roamer.socket.add_source_specific_membership("10.0.0.1", "232.1.1.1", "eth1"));
+    CHECK(roamer.socket.memberships().size() == 2);
+    lan.b.host.remove_interface("eth1");
+    roamer.run(2s);
+    CHECK(roamer.socket.memberships().empty());
+    CHECK(!roamer.socket.drop_membership(group, "eth1"));
+    CHECK(roamer.socket.drop_membership(group, "eth1").code == net::Code::no_such_device);
+    lan.b.host.add_interface("eth1", {"10.0.1.2"});
+    roamer.run(2s);
+    CHECK(roamer.hears("x") == "");
+    REQUIRE(roamer.socket.memberships().size() == 1);
+    CHECK(roamer.socket.memberships()[0].group.host() == "232.1.1.1");
+    CHECK(roamer.socket.memberships()[0].source.host() == "10.0.0.1");
+    CHECK(!roamer.socket.drop_source_specific_membership("10.0.0.1", "232.1.1.1"));
+    roamer.run(2s);
+    CHECK(roamer.socket.memberships().empty());
+}
+
+TEST_CASE("what is joined everywhere is joined on interfaces that come later") {
+    Lan lan;
+    Roamer roamer(lan, {.rejoin = true});
+    CHECK(!roamer.socket.add_membership_everywhere(group));
+    lan.b.host.add_interface("eth2", {"10.0.2.2"});
+    roamer.run(2s);
+    CHECK(roamer.socket.memberships().size() == 4);
+    CHECK(!roamer.socket.drop_membership(group));
+    lan.b.host.add_interface("eth3", {"10.0.3.2"});
+    roamer.run(2s);
+    CHECK(roamer.socket.memberships().empty());
+}
+
+TEST_CASE("an interface that is down for a while has lost no membership") {
+    Lan lan;
+    Roamer roamer(lan, {.rejoin = true});
+    CHECK(!roamer.socket.add_membership(group, "eth1"));
+    lan.b.host.down("eth1");
+    roamer.run(5s);
+    CHECK(roamer.hears("x") == "");
+    lan.b.host.up("eth1");
+    roamer.run(5s);
+    CHECK(roamer.hears("y") == "y");
+    CHECK(roamer.socket.memberships().size() == 1);
+}

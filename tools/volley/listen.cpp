@@ -63,7 +63,7 @@ const Verb listen_verb{
     {{"--count", "N", "end after N datagrams"},
      {"--duration", "SECONDS", "end after that time"},
      {"--group", "GROUP", "join this multicast group"},
-     {"--interface", "ADDRESS", "join it on this interface: 10.0.0.2, ::%eth1"},
+     {"--interface", "NAME", "join it on this interface: eth1, 2, 10.0.0.2, fd00::2"},
      {"--source", "ADDRESS", "hear only this sender in it (source-specific multicast)"},
      {"--ipv6", "", "listen on IPv6 (and, unless --ipv6-only, IPv4)"},
      {"--ipv6-only", "", "not on IPv4 as well"},

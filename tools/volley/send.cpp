@@ -160,7 +160,7 @@ const Verb send_verb{
      {"--ipv6", "", "look names up as IPv6"},
      {"--broadcast", "", "allow broadcast addresses"},
      {"--ttl", "HOPS", "how many routers to pass, multicast too: 1 to 255"},
-     {"--interface", "ADDRESS", "send multicast by this interface: 10.0.0.2, ::%eth1"},
+     {"--interface", "NAME", "send multicast by this interface: eth1, 2, 10.0.0.2, fd00::2"},
      {"--duration", "SECONDS", "end after that time"}},
     run};
 
