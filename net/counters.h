@@ -26,6 +26,10 @@ struct Counters {
     std::uint64_t unheard = 0;         // because nobody listened, or the socket had been closed, or
                                        // there was no memory to keep them while it was paused.
 
+    std::uint64_t overflowed = 0;  // Never handed over: the system dropped them, as its receive
+                                   // buffer was full (a train counts as one). Linux and the
+                                   // simulation; 0 elsewhere.
+
     Counters& operator+=(const Counters& other) {
         sent += other.sent;
         sent_bytes += other.sent_bytes;
@@ -37,12 +41,14 @@ struct Counters {
         blocked += other.blocked;
         strangers += other.strangers;
         unheard += other.unheard;
+        overflowed += other.overflowed;
         return *this;
     }
     bool operator==(const Counters&) const = default;
 };
 
-// Of all sockets that the loop has had, those that are gone included.
+// Of all sockets that the loop has had, those that are gone included. Asks the system once for each
+// open socket, for `overflowed`. On the loop's thread.
 Counters counters(core::Loop&);
 
 }  // namespace net

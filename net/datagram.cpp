@@ -148,6 +148,7 @@ void Datagram::State::close_descriptor() {
         watched = {};
         if (extras) extras->groups.reset();
         if (extras && extras->claim.inode != 0) exchange->seldom.release_path(*this);
+        if (counters) counters->overflowed += platform::overflow_count(socket);
         platform::close(std::exchange(socket, {}));
     }
     exchange->peers.release(std::exchange(peer, PeerTable::none));
@@ -163,8 +164,14 @@ Counters& Datagram::State::start_counting() {
     return counters ? *counters : exchange->past;
 }
 
+Counters Datagram::State::counted() const {
+    Counters all = counters ? *counters : Counters{};
+    if (socket) all.overflowed += platform::overflow_count(socket);
+    return all;
+}
+
 Counters Datagram::counters() const {
-    return state_ && state_->counters ? *state_->counters : Counters{};
+    return state_ ? state_->counted() : Counters{};
 }
 
 // ---- close -----------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ void Datagram::State::pause() {
     if (life != Life::open || paused) return;
     paused = true;
     receiving = false;
+    (void)tally();  // What overflows meanwhile is to be counted, even if nothing is ever read.
     exchange->seldom.park = [](State& self) { self.park(); };
     exchange->seldom.unpark = unpark;
     exchange->seldom.drop_parked = [](State& self) { self.drop_parked(); };

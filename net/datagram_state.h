@@ -107,6 +107,7 @@ struct Datagram::State : core::Source {
     void free_requests();
     Counters& tally() { return counters ? *counters : start_counting(); }
     Counters& start_counting();
+    Counters counted() const;
     template <class F>
     void each_undone(F);
     void visit_undone(void (*visit)(void* visitor, Request&), void* visitor);

@@ -38,8 +38,7 @@ Counters Exchange::counters(core::Loop& loop) {
     if (!found) return {};
     Counters sum = static_cast<Exchange*>(found)->past;
     loop.each(Datagram::State::phases, [&sum](core::Source& source) {
-        const Counters* const counted = static_cast<Datagram::State&>(source).counters;
-        if (counted) sum += *counted;
+        sum += static_cast<Datagram::State&>(source).counted();
     });
     return sum;
 }

@@ -167,6 +167,10 @@ enum class Option : std::uint8_t {
 Error set_option(Socket, Option, std::int32_t value);
 Result<std::int32_t> get_option(Socket, Option);
 
+// Datagrams that found the receive buffer full and were dropped, since the socket was opened; 0
+// where the system does not tell.
+std::uint32_t overflow_count(Socket);
+
 // Interfaces are named by an Endpoint: `scope` is the index, else an IPv4 address of it;
 // Family::none leaves the choice to the system.
 Error set_multicast_interface(Socket, const Endpoint& interface);

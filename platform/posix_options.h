@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 
 namespace platform {
@@ -78,6 +79,15 @@ inline constexpr bool hears_all_groups = false;
 #else
 inline constexpr bool hears_all_groups = true;  // Unless told otherwise.
 #endif
+
+// Asks for the counters of a socket's memory, and where the datagrams dropped for want of it stand
+// among them (linux/sock_diag.h). -1: they are not told.
+#ifdef SO_MEMINFO
+inline constexpr int memory_option = SO_MEMINFO;
+#else
+inline constexpr int memory_option = -1;
+#endif
+inline constexpr std::size_t memory_drops = 8;
 
 // What getaddrinfo says of a name that has addresses of other families only, or none at all.
 #ifdef EAI_NODATA

@@ -258,6 +258,15 @@ Result<std::int32_t> get_option(Socket socket, Option option) {
     return value;
 }
 
+std::uint32_t overflow_count(Socket socket) {
+    std::uint32_t counters[memory_drops + 1] = {};
+    if (memory_option < 0) return 0;
+    socklen_t size = sizeof counters;  // An old kernel has fewer, and leaves the last one zero.
+    const int descriptor = descriptor_of(socket);
+    const int result = getsockopt(descriptor, SOL_SOCKET, memory_option, counters, &size);
+    return result == 0 ? counters[memory_drops] : 0;
+}
+
 Result<std::uint32_t> interface_index(Poller&, std::string_view name) {
     const Error unknown = to_error(ENODEV, Operation::none);
     char text[IF_NAMESIZE];

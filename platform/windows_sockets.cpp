@@ -302,6 +302,8 @@ Error set_option(Socket socket, Option option, std::int32_t value) {
     return set_integer(handle, setting.level, setting.option, number);
 }
 
+std::uint32_t overflow_count(Socket) { return 0; }  // It is not told.
+
 Result<std::int32_t> get_option(Socket socket, Option option) {
     const SOCKET handle = handle_of(socket);
     const Family family = family_of(handle);

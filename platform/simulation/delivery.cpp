@@ -104,6 +104,7 @@ void put(SocketState& socket, Packet* packet) {
     const auto room = static_cast<std::size_t>(socket.option(Option::receive_buffer_size));
     if (!socket.is_local() && socket.received_bytes > room) {
         world.counts.dropped++;
+        socket.overflows++;
         world.note(What::full, *socket.host, *packet);
         return world.free(packet);
     }

@@ -63,6 +63,11 @@ Error set_option(Socket handle, Option option, std::int32_t value) {
     return {};
 }
 
+std::uint32_t overflow_count(Socket handle) {
+    const SocketState* const socket = registry().find(handle.handle);
+    return socket ? socket->overflows : 0;
+}
+
 Result<std::int32_t> get_option(Socket handle, Option option) {
     const SocketState* const socket = registry().find(handle.handle);
     if (!socket) return failed(Code::bad_descriptor, Operation::set_option);

@@ -175,6 +175,7 @@ struct SocketState {
     Packet* last = nullptr;
     std::size_t packets = 0;
     std::size_t received_bytes = 0;
+    std::uint32_t overflows = 0;
     std::size_t sending_bytes = 0;
     Code failure = Code::ok;
     std::deque<platform::Report> reports;

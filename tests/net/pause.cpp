@@ -310,6 +310,33 @@ TEST_CASE("resumed with nothing to hear, resumed from the outside, resumed by a 
     CHECK(f.hears(numbers(0, 6)));
 }
 
+TEST_CASE("what finds the buffer full meanwhile is counted, where the system tells") {
+    const Audit audit;
+    core::Loop loop;
+    std::uint64_t overflowed = 0;
+    {
+        Receiver receiver(loop);
+        receiver.socket.pause();
+        CHECK_FALSE(receiver.socket.set_recv_buffer_size(4096));
+        Datagram sender(loop, Options{.type = Type::udp4, .segmentation = false});
+        const std::string text(1000, 'x');
+        for (int i = 0; i < 100; i++) sender.send(text, receiver.address);
+        settle(loop);
+        overflowed = receiver.socket.counters().overflowed;
+        receiver.socket.resume();
+        settle(loop);
+        const std::size_t heard = receiver.texts.size();
+        CHECK(heard < 100);
+        CHECK(receiver.socket.counters().received == heard);
+        if (overflowed > 0) CHECK(heard + overflowed == 100);
+        CHECK(net::counters(loop).overflowed == overflowed);
+        receiver.socket.close();
+        settle(loop);
+        CHECK(receiver.socket.counters().overflowed == overflowed);
+    }
+    CHECK(net::counters(loop).overflowed == overflowed);
+}
+
 TEST_CASE("a unix receiver that is paused makes its senders wait, and loses nothing") {
     const Audit audit;
     core::Loop loop;

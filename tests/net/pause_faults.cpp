@@ -119,4 +119,21 @@ TEST_CASE("a system that cannot resume: 'error', and the socket stays paused unt
     CHECK(run_until(f.loop, [&] { return f.log.text() == "ENOMEM 100"; }));
 }
 
+TEST_CASE("Linux tells what found the receive buffer full, also of a socket that read nothing") {
+    const Audit audit;
+    core::Loop loop;
+    Datagram sender(loop, net::Options{.type = Type::udp4, .segmentation = false});
+    {
+        Datagram receiver(loop, Type::udp4);
+        const net::Address to = test::bind_loopback(receiver);
+        CHECK_FALSE(receiver.set_recv_buffer_size(4096));
+        receiver.pause();
+        for (int i = 0; i < 100; i++) sender.send("x", to);
+        settle(loop);
+        CHECK(receiver.counters().overflowed > 0);
+        CHECK(receiver.counters().overflowed < 100);
+    }
+    CHECK(net::counters(loop).overflowed > 0);
+}
+
 #endif
