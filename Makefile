@@ -38,10 +38,12 @@ PLOTS   = .github/bench
 
 # What every platform shares; what real systems need; what the simulated one is made of.
 PORTABLE = \
+    core/await.o \
     core/growing.o \
     core/loop.o \
     core/posts.o \
     core/signal.o \
+    core/task.o \
     core/timers.o \
     core/watch.o \
     net/address.o \
@@ -166,6 +168,8 @@ TESTS = \
     tests/core/posts.run \
     tests/core/signal.run \
     tests/core/stop.run \
+    tests/core/task.run \
+    tests/core/task_memory.run \
     tests/core/timers.run \
     tests/core/timers_model.run \
     tests/core/watch.run \
@@ -248,6 +252,7 @@ SIMULATED_TESTS = \
     tests/core/loop.simulated \
     tests/core/posts.simulated \
     tests/core/stop.simulated \
+    tests/core/task.simulated \
     tests/core/timers.simulated \
     tests/core/timers_model.simulated \
     tests/net/address.simulated \
@@ -306,6 +311,7 @@ SIMULATED_TESTS = \
 THROWING_TESTS = \
     tests/core/loop_throwing.run \
     tests/core/signal_throwing.run \
+    tests/core/task_throwing.run \
     tests/core/timers_throwing.run \
     tests/net/bind_throwing.run \
     tests/net/close_throwing.run \
@@ -318,6 +324,7 @@ THROWING_TESTS = \
 
 SIMULATED_THROWING_TESTS = \
     tests/core/loop_throwing.simulated \
+    tests/core/task_throwing.simulated \
     tests/core/timers_throwing.simulated \
     tests/net/bind_throwing.simulated \
     tests/net/close_throwing.simulated \
@@ -417,13 +424,17 @@ BENCH_SIMULATION = \
     tests/bench/simulation/second.o
 
 HEADERS = \
+    core/await.h \
     core/callback.h \
     core/growing.h \
     core/loop.h \
     core/posts.h \
+    core/ring.h \
     core/signal.h \
     core/source.h \
     core/stop.h \
+    core/strand.h \
+    core/task.h \
     core/timers.h \
     net/address.h \
     net/arena.h \
@@ -511,7 +522,6 @@ HEADERS = \
     tests/core/scarce_memory.h \
     tests/net/faults.h \
     tests/net/outcomes.h \
-    tests/net/receiver.h \
     tests/net/support.h \
     tests/net/throwing.h \
     tests/net/trains.h \
@@ -531,11 +541,15 @@ HEADERS = \
 
 # The headers that are installed: what users include, and what these include.
 PUBLIC = \
+    core/await.h \
     core/callback.h \
     core/growing.h \
     core/loop.h \
+    core/ring.h \
     core/source.h \
     core/stop.h \
+    core/strand.h \
+    core/task.h \
     core/timers.h \
     net/address.h \
     net/block_list.h \

@@ -7,37 +7,12 @@
 #include <utility>
 
 #include "core/callback.h"
+#include "core/ring.h"
 
 namespace core {
 
-// A place in a ring, which is all that a token knows of its listeners.
-class StopLink {
-   protected:
-    StopLink() = default;
-    StopLink(const StopLink&) = delete;
-    StopLink& operator=(const StopLink&) = delete;
-    ~StopLink() { leave(); }
-
-   private:
-    friend class StopToken;
-    friend class StopSource;
-    void leave() {
-        next_->previous_ = previous_;
-        previous_->next_ = next_;
-        next_ = previous_ = this;
-    }
-    void enter_before(StopLink& other) {
-        next_ = &other;
-        previous_ = other.previous_;
-        previous_->next_ = other.previous_ = this;
-    }
-
-    StopLink* next_ = this;
-    StopLink* previous_ = this;
-};
-
 // Told when a source stops; out of the ring when it is destroyed.
-class StopListener : private StopLink {
+class StopListener : private Ring {  // Which is all that a token knows of its listeners.
    public:
     explicit StopListener(Callback<void()> stopped) : stopped_(std::move(stopped)) {}
 
@@ -74,9 +49,9 @@ class StopToken {
 
    private:
     friend class StopSource;
-    struct State : StopLink {
+    struct State : Ring {
         ~State() {
-            while (next_ != this) next_->leave();
+            while (!alone()) next().leave();
         }
         std::size_t holders = 1;
         bool stopped = false;
@@ -99,8 +74,8 @@ class StopSource {
         const StopToken token = token_;  // A listener may end this object.
         if (!token.state_) return;
         token.state_->stopped = true;
-        while (token.state_->next_ != token.state_) {
-            StopListener* listener = static_cast<StopListener*>(token.state_->next_);
+        while (!token.state_->alone()) {
+            StopListener* listener = static_cast<StopListener*>(&token.state_->next());
             listener->leave();
             Callback<void()> stopped = std::move(listener->stopped_);  // It may end the listener.
             if (stopped) stopped();
