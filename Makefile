@@ -50,6 +50,7 @@ PORTABLE = \
     net/arena.o \
     net/arrivals.o \
     net/block_list.o \
+    net/coroutine.o \
     net/datagram.o \
     net/datagram_bind.o \
     net/datagram_flush.o \
@@ -65,6 +66,7 @@ PORTABLE = \
     net/failure.o \
     net/name.o \
     net/peer_table.o \
+    net/receiver.o \
     net/resolver.o \
     net/text.o \
     net/volley.o \
@@ -142,6 +144,8 @@ TOOL = \
 
 EXAMPLES = \
     tools/examples/connected_send.example \
+    tools/examples/coroutine_client.example \
+    tools/examples/coroutine_echo.example \
     tools/examples/echo.example \
     tools/examples/exclusive_bind.example \
     tools/examples/multi_buffer_send.example \
@@ -190,6 +194,9 @@ TESTS = \
     tests/net/close_inside.run \
     tests/net/connect.run \
     tests/net/connect_faults.run \
+    tests/net/coroutines.run \
+    tests/net/coroutines_cut_short.run \
+    tests/net/coroutines_memory.run \
     tests/net/counters.run \
     tests/net/creation.run \
     tests/net/creation_memory.run \
@@ -265,6 +272,8 @@ SIMULATED_TESTS = \
     tests/net/close.simulated \
     tests/net/close_inside.simulated \
     tests/net/connect.simulated \
+    tests/net/coroutines.simulated \
+    tests/net/coroutines_cut_short.simulated \
     tests/net/counters.simulated \
     tests/net/creation.simulated \
     tests/net/creation_memory.simulated \
@@ -441,6 +450,7 @@ HEADERS = \
     net/arrivals.h \
     net/block_list.h \
     net/block_pool.h \
+    net/coroutine.h \
     net/counters.h \
     net/datagram.h \
     net/datagram_state.h \
@@ -452,6 +462,7 @@ HEADERS = \
     net/name.h \
     net/payload.h \
     net/peer_table.h \
+    net/receiver.h \
     net/request.h \
     net/resolver.h \
     net/spares.h \
@@ -522,6 +533,7 @@ HEADERS = \
     tests/core/scarce_memory.h \
     tests/net/faults.h \
     tests/net/outcomes.h \
+    tests/net/receiver.h \
     tests/net/support.h \
     tests/net/throwing.h \
     tests/net/trains.h \
@@ -553,12 +565,14 @@ PUBLIC = \
     core/timers.h \
     net/address.h \
     net/block_list.h \
+    net/coroutine.h \
     net/counters.h \
     net/datagram.h \
     net/failure.h \
     net/interface.h \
     net/lookup.h \
     net/payload.h \
+    net/receiver.h \
     net/resolver.h \
     net/throwing.h \
     platform/endpoint.h \

@@ -252,6 +252,8 @@ class Datagram {
     struct State;
     friend struct Exchange;
     friend struct Name;
+    friend class Receiver;
+    friend class Sending;
     State* state_;
 };
 

@@ -94,12 +94,14 @@ core::ListenerId Datagram::State::listen_once(Listener listener) {
                                          event_bits);
 }
 
-bool Datagram::off(ListenerId id) {
-    if (!state_ || !state_->listeners) return false;
+bool Datagram::State::off(State* state, ListenerId id) {
+    if (!state || !state->listeners) return false;
     const Event event = static_cast<Event>(id & ((1u << event_bits) - 1));
     const core::ListenerId listener = static_cast<core::ListenerId>(id >> event_bits);
-    return signal_of(*state_->listeners, event).off(listener);
+    return signal_of(*state->listeners, event).off(listener);
 }
+
+bool Datagram::off(ListenerId id) { return State::off(state_, id); }
 
 std::size_t Datagram::listener_count(Event event) const {
     if (!state_ || !state_->listeners) return 0;

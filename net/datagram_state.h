@@ -95,6 +95,7 @@ struct Datagram::State : core::Source {
     // To an event, and to 'listening' for a request (datagram_listeners.cpp).
     static ListenerId listen(State*, Event, core::AnyCallback&, bool once);
     static ListenerId listen_to_batches(State*, core::AnyCallback&, bool once);
+    static bool off(State*, ListenerId);
     core::ListenerId listen_once(Listener);
     Failure failure_of(const Request&) const;
     void free_storage(Request& request) {

@@ -44,6 +44,30 @@ example_connected_send() {
     expect run '^client error: recvmsg ECONNREFUSED$'
 }
 
+example_coroutine_client() {
+    serve udp_server 0
+    at=$(port udp_server)
+    stop udp_server
+    run 1 "$EXAMPLES_DIR/coroutine_client$SUFFIX" "$at"
+    [ "$(count run '^no answer: recvmsg ECONNREFUSED$')" -eq 5 ] || fail 'not asked five times'
+    start silent "$VOLLEY" listen 0
+    await silent 'listening on'
+    run 1 "$EXAMPLES_DIR/coroutine_client$SUFFIX" "$(port silent)"
+    [ "$(count run '^no answer: recvmsg ETIMEDOUT$')" -eq 5 ] || fail 'not asked five times'
+    stop silent
+}
+
+example_coroutine_echo() {
+    serve coroutine_echo 0
+    ask "^127\\.0\\.0\\.1:$(port coroutine_echo) 3 bytes: one\$" "$(port coroutine_echo)" one two
+    expect ask "^127\\.0\\.0\\.1:$(port coroutine_echo) 3 bytes: two\$"
+    example coroutine_client "$(port coroutine_echo)"
+    same 'answer: Some bytes'
+    run 1 "$EXAMPLES_DIR/coroutine_echo$SUFFIX" "$(port coroutine_echo)"
+    expect run '^bind EADDRINUSE'
+    stop coroutine_echo
+}
+
 example_echo() {
     serve echo 0
     expect echo '^listening on 0\.0\.0\.0:[0-9]+$'
