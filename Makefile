@@ -158,6 +158,10 @@ EXAMPLES = \
     tools/examples/unix_client.example \
     tools/examples/unix_echo_server.example
 
+# Those that want std::thread, which some compilers lack: `make THREADED_EXAMPLES=` leaves them out.
+THREADED_EXAMPLES = \
+    tools/examples/threads.example
+
 # Programs for the simulation: they fail if they do not do what they say.
 WORLDS = \
     tools/simulation/gossip.world \
@@ -598,7 +602,7 @@ TEST_OBJECTS = tests/main.o $(ALL_TESTS:.run=.o) $(PROGRAMS:.exe=.o)
 
 default: $(ARCHIVES) volley
 
-all: default $(EXAMPLES) $(WORLDS)
+all: default $(EXAMPLES) $(THREADED_EXAMPLES) $(WORLDS)
 
 demo: all tools/demo/demo.exe
 	$(RUN) tools/demo/demo.exe
@@ -688,7 +692,8 @@ help:
 	@echo 'make clean    removes all that make made'
 	@echo 'Variables: CXX CXXFLAGS CPPFLAGS LDFLAGS LDLIBS AR, and RUN, which runs a program:'
 	@echo 'make test CXX=x86_64-w64-mingw32-g++ AR=x86_64-w64-mingw32-ar \'
-	@echo '    LDLIBS="-static -lws2_32" RUN="sh tests/leave_out.sh wine sh tests/wine.sh"'
+	@echo '    LDLIBS="-static -lws2_32" THREADED_EXAMPLES= \'
+	@echo '    RUN="sh tests/leave_out.sh wine sh tests/wine.sh"'
 
 libvolley.a: $(LIBRARY)
 	rm -f $@
@@ -782,6 +787,7 @@ build/doctest.found:
 
 # Coarse on purpose: a full build takes seconds, and no list of includes can be out of date.
 $(LIBRARY) $(SIMULATION) $(TOOL) $(EXAMPLES:.example=.o): $(HEADERS)
+$(THREADED_EXAMPLES:.example=.o): $(HEADERS)
 tools/demo/demo.o $(TEST_OBJECTS): $(HEADERS)
 $(SIMULATED:.simulated=.o): $(HEADERS) build/doctest.found
 $(WORLDS:.world=.o): $(HEADERS)
@@ -791,7 +797,7 @@ $(WALK) $(WALKS:.walk=.o): $(HEADERS)
 $(TEST_OBJECTS): build/doctest.found
 $(PROGRAMS) $(ALL_TESTS:.run=.exe): tests/main.a libvolley.a
 $(SIMULATED_PROGRAMS): tests/main.a libvolley-simulation.a
-$(EXAMPLES): libvolley.a
+$(EXAMPLES) $(THREADED_EXAMPLES): libvolley.a
 $(FUZZERS): libvolley.a
 $(FUZZERS:.fuzz=.o): $(HEADERS)
 

@@ -40,7 +40,7 @@ function belongs(list, word) {
     if (list == "SIMULATED_TESTS") return word ~ /\.simulated$/ && word !~ /_throwing\./
     if (list == "SIMULATED_THROWING_TESTS") return word ~ /_throwing\.simulated$/
     if (list == "TOOL") return word ~ /^tools\/volley\/.*\.o$/
-    if (list == "EXAMPLES") return word ~ /^tools\/examples\/.*\.example$/
+    if (list ~ /^(THREADED_)?EXAMPLES$/) return word ~ /^tools\/examples\/.*\.example$/
     if (list == "WORLDS") return word ~ /^tools\/simulation\/.*\.world$/
     if (list == "TESTS") return word ~ /^tests\/.*\.run$/ && word !~ /_throwing\.run$/
     if (list == "THROWING_TESTS") return word ~ /^tests\/.*_throwing\.run$/

@@ -147,6 +147,14 @@ example_syslog() {
     same "send ENOENT $work/log"
 }
 
+example_threads() {
+    example threads 2
+    for threads in 1 2; do
+        line="threads: $threads, answers in 300 ms: [1-9][0-9]*, by loop:( [0-9]+){$threads}"
+        expect run "^$line\$"
+    done
+}
+
 example_udp_server() {
     serve udp_server 0
     expect udp_server '^server listening 0\.0\.0\.0:[0-9]+$'
