@@ -349,6 +349,7 @@ SIMULATED_THROWING_TESTS = \
 
 # What the scripts in tests/ run: programs with a main() of their own.
 PROGRAMS = \
+    tests/interop/gaps.exe \
     tests/namespaces/probe.exe \
     tests/odd/without.exe \
     tests/size/raw_echo.exe
