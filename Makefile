@@ -83,7 +83,6 @@ SYSTEMS = \
     platform/linux_datagrams.o \
     platform/linux_error_queue.o \
     platform/linux_options.o \
-    platform/linux_packets.o \
     platform/linux_segmentation.o \
     platform/local_path.o \
     platform/poll.o \
@@ -95,9 +94,10 @@ SYSTEMS = \
     platform/posix_interrupts.o \
     platform/posix_membership.o \
     platform/posix_message.o \
-    platform/posix_packet_info.o \
+    platform/posix_packets.o \
     platform/posix_resolve.o \
     platform/posix_sockets.o \
+    platform/posix_system_options.o \
     platform/posix_workers.o \
     platform/windows_channels.o \
     platform/windows_datagrams.o \
@@ -479,6 +479,7 @@ HEADERS = \
     platform/error.h \
     platform/job_queue.h \
     platform/linux_wake.h \
+    platform/packet_codec.h \
     platform/platform.h \
     platform/poll_set.h \
     platform/posix_address.h \

@@ -107,6 +107,8 @@ constexpr std::array operations{
     Row{Operation::set_multicast_loopback, "setMulticastLoopback"},
     Row{Operation::set_multicast_interface, "setMulticastInterface"},
     Row{Operation::set_multicast_all, "setMulticastAll"},
+    Row{Operation::set_dont_fragment, "setDontFragment"},
+    Row{Operation::get_path_mtu, "getPathMTU"},
     Row{Operation::set_receive_buffer_size, "setRecvBufferSize"},
     Row{Operation::set_send_buffer_size, "setSendBufferSize"},
     Row{Operation::get_receive_buffer_size, "getRecvBufferSize"},

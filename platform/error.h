@@ -103,6 +103,8 @@ enum class Operation : std::uint8_t {
     set_multicast_loopback,
     set_multicast_interface,
     set_multicast_all,
+    set_dont_fragment,
+    get_path_mtu,
     set_receive_buffer_size,
     set_send_buffer_size,
     get_receive_buffer_size,

@@ -1,5 +1,5 @@
 // How datagrams move on Linux: recvmmsg and sendmmsg, trains in one piece (UDP_SEGMENT, UDP_GRO).
-// Packet information is linux_packets.cpp's.
+// Packet information is posix_packets.cpp's.
 // Everything lies on the stack, at most 16 KiB at a time, so nothing is allocated per datagram.
 // The catch: a batch call may be missing (old kernels, seccomp); then each datagram goes alone.
 #if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
@@ -29,6 +29,7 @@ constexpr std::size_t batch_max = 32;
 // each stack, but never both kinds of packet information.
 constexpr std::size_t received_control_size =
     PosixControl::room(sizeof(timespec)) + PosixControl::room(sizeof(int)) +  // UDP_GRO
+    PosixControl::room(sizeof(std::uint32_t)) +                               // SO_RXQ_OVFL
     PosixControl::room(sizeof(in6_pktinfo)) + 4 * PosixControl::room(sizeof(int));
 constexpr std::size_t sent_control_size =
     PosixControl::room(sizeof(in6_pktinfo)) + 2 * PosixControl::room(sizeof(int)) +

@@ -32,6 +32,9 @@ bool read_report(const ControlItem& item, Report& report) {
         return false;
     }
     report.error = to_error(static_cast<int>(cause.ee_errno), Operation::receive);
+    report.type = cause.ee_type;
+    report.code = cause.ee_code;
+    report.mtu = cause.ee_errno == EMSGSIZE ? cause.ee_info : 0;
     report.offender = {};
     if (cause.ee_origin != SO_EE_ORIGIN_LOCAL) {
         const auto offender = item.data.subspan(sizeof cause);
@@ -62,8 +65,8 @@ Result<std::size_t> take_report(int descriptor, Report& report) {
     while (!found && reader.next(item)) found = read_report(item, report);
     if (!found && !(message.msg_flags & MSG_CTRUNC)) return std::size_t{0};
     if (!found) {
+        report = {};
         report.error = {Code::unknown, Operation::receive, 0};
-        report.offender = {};
     }
     report.destination = to_endpoint(name, message.msg_namelen);
     return std::size_t{1};

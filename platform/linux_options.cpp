@@ -17,20 +17,22 @@ namespace {
 struct Switch {
     int level;
     int option;
-    bool optional;  // The IPv4 side of a dual-stack socket, which IPv6-only ones do not have.
+    bool optional;  // Of new kernels, or the IPv4 side of a socket, which IPv6-only ones lack.
 };
 
 constexpr Switch local_info[] = {{SOL_SOCKET, SO_TIMESTAMPNS, false}};
 constexpr Switch ipv4_info[] = {{IPPROTO_IP, IP_PKTINFO, false},
                                 {IPPROTO_IP, IP_RECVTTL, false},
                                 {IPPROTO_IP, IP_RECVTOS, false},
-                                {SOL_SOCKET, SO_TIMESTAMPNS, false}};
+                                {SOL_SOCKET, SO_TIMESTAMPNS, false},
+                                {SOL_SOCKET, SO_RXQ_OVFL, true}};
 constexpr Switch ipv6_info[] = {{IPPROTO_IPV6, IPV6_RECVPKTINFO, false},
                                 {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, false},
                                 {IPPROTO_IPV6, IPV6_RECVTCLASS, false},
                                 {IPPROTO_IP, IP_RECVTTL, true},
                                 {IPPROTO_IP, IP_RECVTOS, true},
-                                {SOL_SOCKET, SO_TIMESTAMPNS, false}};
+                                {SOL_SOCKET, SO_TIMESTAMPNS, false},
+                                {SOL_SOCKET, SO_RXQ_OVFL, true}};
 constexpr Switch internet_trains[] = {{IPPROTO_UDP, UDP_GRO, false}};
 constexpr Switch ipv4_errors[] = {{IPPROTO_IP, IP_RECVERR, false}};
 constexpr Switch ipv6_errors[] = {{IPPROTO_IPV6, IPV6_RECVERR, false},
@@ -49,13 +51,6 @@ std::span<const Switch> switches_of(Family family, Option option) {
     if (option == Option::packet_info && six) return ipv6_info;
     if (option == Option::packet_info) return ipv4_info;
     return {};
-}
-
-// Old kernels say that they have never heard of an option.
-Error explained(Error error) {
-    return error.code == Code::operation_not_supported_by_protocol
-               ? to_error(ENOTSUP, error.operation)
-               : error;
 }
 
 }  // namespace

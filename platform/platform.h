@@ -91,7 +91,13 @@ struct PacketInfo {
     std::uint32_t interface_index = 0;
     std::int16_t hop_limit = -1;
     std::int16_t traffic_class = -1;    // DSCP and ECN (RFC 2474, RFC 3168).
+    bool to_many = false;               // Received: a broadcast, where the system tells, or IPv6's
+                                        // multicast; `local` is no source then.
+    std::uint32_t drops = 0;            // Received: how many the kernel has dropped before it for
+                                        // want of room, since the socket was opened. Linux.
     std::int64_t timestamp = 0;         // Received by the kernel, nanoseconds since 1970.
+    int dscp() const { return traffic_class < 0 ? -1 : traffic_class >> 2; }
+    int ecn() const { return traffic_class < 0 ? -1 : traffic_class & 3; }
     const PacketCodec* codec = &packet_codec;  // So that only who makes one links what reads it.
 };
 
@@ -115,8 +121,11 @@ struct Outgoing {
 // What ICMP (or the local stack) said of a datagram of ours.
 struct Report {
     Endpoint destination;
-    Endpoint offender;  // Who said so; Family::none when it was this host.
+    Endpoint offender;       // Who said so; Family::none when it was this host.
     Error error;
+    std::uint8_t type = 0;   // Of the ICMP or ICMPv6 message; both 0 when it was this host.
+    std::uint8_t code = 0;
+    std::uint32_t mtu = 0;   // Of EMSGSIZE: the longest packet that passes, in bytes.
 };
 
 // Every socket is non-blocking and close-on-exec from birth, and never raises SIGPIPE.
@@ -132,6 +141,10 @@ Error connect(Socket, const Endpoint&);
 Error disconnect(Socket);  // Linux forgets a port that the kernel chose: bind it again.
 Result<Endpoint> local_endpoint(Socket);
 Result<Endpoint> peer_endpoint(Socket);
+
+// The longest packet, in bytes and with its headers, that is known to reach the peer uncut.
+// ENOTCONN; ENOTSUP where the system does not tell.
+Result<std::int32_t> path_mtu(Socket);
 
 // How many were moved, at least one; or why the first was not (would_block included). A send
 // reports fewer than asked for only when the next one failed: ask again to learn why.
@@ -162,7 +175,8 @@ enum class Option : std::uint8_t {
     send_buffer_size,
     packet_info,          // Fill Incoming::info.
     coalesce,             // Allow Incoming::segment_size.
-    icmp_errors,          // Queue Reports; on an unconnected socket they poison other peers.
+    icmp_errors,          // Queue Reports; an unconnected socket's sends may fail with theirs.
+    dont_fragment,        // What is longer than the path's MTU is EMSGSIZE; ENOTSUP.
 };
 Error set_option(Socket, Option, std::int32_t value);
 Result<std::int32_t> get_option(Socket, Option);

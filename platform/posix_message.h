@@ -18,6 +18,7 @@ constexpr std::size_t parts_on_stack = 256;
 // stack, but never both kinds of packet information.
 constexpr std::size_t received_control_size =
     PosixControl::room(sizeof(timeval)) + PosixControl::room(64) +  // An interface's address.
+    PosixControl::room(sizeof(std::uint32_t)) +                      // A count of drops.
     PosixControl::room(sizeof(in6_pktinfo)) + 4 * PosixControl::room(sizeof(int));
 constexpr std::size_t sent_control_size =
     PosixControl::room(sizeof(in6_pktinfo)) + 2 * PosixControl::room(sizeof(int));

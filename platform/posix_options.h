@@ -150,6 +150,98 @@ inline constexpr int receive_class_option = IP_RECVTOS;
 inline constexpr int receive_class_option = -1;
 #endif
 
+// What one send over IPv4 may choose beside its source: hops with Linux alone, a class with some,
+// FreeBSD's as a byte. The others refuse such a message, or, worse, pass over it.
+#ifdef __linux__
+inline constexpr int sent_hop_limit_item = IP_TTL;
+#else
+inline constexpr int sent_hop_limit_item = -1;
+#endif
+
+#if defined(__linux__) || defined(__APPLE__) || defined(__FreeBSD__)
+inline constexpr int sent_class_item = IP_TOS;
+#else
+inline constexpr int sent_class_item = -1;
+#endif
+
+#ifdef __FreeBSD__
+using SentClass = std::uint8_t;
+#else
+using SentClass = int;
+#endif
+
+// When it arrived, to the nanosecond; and how many the kernel has dropped from this socket's queue.
+#ifdef SO_TIMESTAMPNS
+inline constexpr int exact_time_item = SO_TIMESTAMPNS;
+#else
+inline constexpr int exact_time_item = -1;
+#endif
+
+#ifdef SO_RXQ_OVFL
+inline constexpr int drops_option = SO_RXQ_OVFL;
+#else
+inline constexpr int drops_option = -1;
+#endif
+
+// Whether a datagram may be cut up on its way. Linux knows more than yes and no: unless told
+// otherwise it cuts itself what is too long, and asks routers not to.
+#ifdef IP_MTU_DISCOVER
+inline constexpr int fragment_option = IP_MTU_DISCOVER;
+inline constexpr int fragment_option6 = IPV6_MTU_DISCOVER;
+inline constexpr int fragments_never = IP_PMTUDISC_DO;
+inline constexpr int fragments_freely = IP_PMTUDISC_WANT;
+#else
+#ifdef IP_DONTFRAG
+inline constexpr int fragment_option = IP_DONTFRAG;
+#else
+inline constexpr int fragment_option = -1;
+#endif
+#ifdef __APPLE__
+inline constexpr int fragment_option6 = 62;  // IPV6_DONTFRAG, for those who ask for RFC 3542.
+#else
+inline constexpr int fragment_option6 = IPV6_DONTFRAG;
+#endif
+inline constexpr int fragments_never = 1;
+inline constexpr int fragments_freely = 0;
+#endif
+
+inline bool is_never_cut(int value) {
+#ifdef IP_MTU_DISCOVER
+    return value == IP_PMTUDISC_DO || value == IP_PMTUDISC_PROBE;
+#else
+    return value == fragments_never;
+#endif
+}
+
+// The longest packet that is known to reach the peer uncut; -1, and errno tells why.
+inline int path_mtu_of(int descriptor, bool six) {
+#if defined(IP_MTU)
+    int bytes = 0;
+    socklen_t size = sizeof bytes;
+    const int level = six ? IPPROTO_IPV6 : IPPROTO_IP;
+    const int option = six ? IPV6_MTU : IP_MTU;
+    return getsockopt(descriptor, level, option, &bytes, &size) < 0 ? -1 : bytes;
+#elif defined(__APPLE__) || defined(IPV6_PATHMTU)
+#ifdef __APPLE__
+    constexpr int option = 44;  // As above.
+#else
+    constexpr int option = IPV6_PATHMTU;
+#endif
+    struct {
+        sockaddr_in6 destination;
+        std::uint32_t bytes;
+    } answer{};  // An ip6_mtuinfo.
+    socklen_t size = sizeof answer;
+    errno = ENOTSUP;  // These systems tell nothing of IPv4.
+    if (!six || getsockopt(descriptor, IPPROTO_IPV6, option, &answer, &size) < 0) return -1;
+    return static_cast<int>(answer.bytes);
+#else
+    (void)descriptor, (void)six;
+    errno = ENOTSUP;
+    return -1;
+#endif
+}
+
 // Both ends of a pipe, non-blocking, and closed in programs that are executed.
 inline int open_pipe(int (&ends)[2]) {
 #ifdef __APPLE__

@@ -82,6 +82,9 @@ Setting setting_of(Option option, Family family) {
         case Option::multicast_all:
             if (six) return {IPPROTO_IPV6, ipv6_multicast_all_option, multicast_all_option};
             return {IPPROTO_IP, multicast_all_option};
+        case Option::dont_fragment:
+            if (six) return {IPPROTO_IPV6, fragment_option6, fragment_option};
+            return {IPPROTO_IP, fragment_option};
         default: return {};
     }
 }
@@ -111,6 +114,12 @@ Family family_of(int descriptor) {
 Error unavailable(int descriptor, Operation operation) {
     const auto type = get_integer(descriptor, SOL_SOCKET, SO_TYPE);
     return type ? to_error(ENOTSUP, operation) : type.error().during(operation);
+}
+
+Error explained(Error error) {
+    return error.code == Code::operation_not_supported_by_protocol
+               ? to_error(ENOTSUP, error.operation)
+               : error;
 }
 
 Error unusable(const Endpoint& endpoint, Operation operation) {
@@ -215,6 +224,16 @@ Result<Endpoint> peer_endpoint(Socket socket) {
     return name_of(socket, Operation::peer_endpoint, getpeername);
 }
 
+Result<std::int32_t> path_mtu(Socket socket) {
+    const int descriptor = descriptor_of(socket);
+    const Family family = family_of(descriptor);
+    const bool six = family == Family::ipv6;
+    if (!six && family != Family::ipv4) return unavailable(descriptor, Operation::get_path_mtu);
+    const int bytes = path_mtu_of(descriptor, six);
+    if (bytes < 0) return explained(last_error(Operation::get_path_mtu));
+    return std::int32_t{bytes};
+}
+
 Error set_option(Socket socket, Option option, std::int32_t value) {
     const int descriptor = descriptor_of(socket);
     const Family family = family_of(descriptor);
@@ -236,12 +255,13 @@ Error set_option(Socket socket, Option option, std::int32_t value) {
         }
         return last_error(Operation::set_option);
     }
+    if (option == Option::dont_fragment) value = value ? fragments_never : fragments_freely;
     // An IPv6-only socket, or a system whose stacks are apart, has no twin to set.
     if (setting.twin >= 0) (void)set_integer(descriptor, IPPROTO_IP, setting.twin, value);
     const Error error = set_integer(descriptor, setting.level, setting.option, value);
     // A kernel that is older than the option.
-    const bool absent = error.code == Code::operation_not_supported_by_protocol;
-    return absent && option == Option::multicast_all ? to_error(ENOTSUP, error.operation) : error;
+    const bool young = option == Option::multicast_all || option == Option::dont_fragment;
+    return young ? explained(error) : error;
 }
 
 Result<std::int32_t> get_option(Socket socket, Option option) {
@@ -254,6 +274,10 @@ Result<std::int32_t> get_option(Socket socket, Option option) {
     }
     if (setting.option < 0) return unavailable(descriptor, Operation::set_option);
     auto value = get_integer(descriptor, setting.level, setting.option);
+    if (option == Option::dont_fragment) {
+        if (!value) return explained(value.error());
+        return std::int32_t{is_never_cut(*value)};
+    }
     if (value && setting.most == 1) return std::int32_t{*value != 0};  // macOS answers with a bit.
     return value;
 }

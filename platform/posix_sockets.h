@@ -14,6 +14,9 @@ Family family_of(int descriptor);
 // Why there is no such option: it is not for this kind of socket, or this is no socket at all.
 Error unavailable(int descriptor, Operation);
 
+// ENOTSUP of an old system, which says instead that it has never heard of an option.
+Error explained(Error);
+
 // What is wrong with an endpoint that to_sockaddr() has refused.
 Error unusable(const Endpoint&, Operation);
 

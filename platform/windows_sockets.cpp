@@ -19,6 +19,9 @@ namespace {
 constexpr DWORD report_refusals = _WSAIOW(IOC_VENDOR, 12);  // SIO_UDP_CONNRESET
 constexpr DWORD report_expiries = _WSAIOW(IOC_VENDOR, 15);  // SIO_UDP_NETRESET
 constexpr int coalesced_size_max = 3;                       // UDP_RECV_MAX_COALESCED_SIZE
+constexpr int mtu_ipv4 = 73;                                // IP_MTU
+constexpr int mtu_ipv6 = 72;                                // IPV6_MTU
+constexpr int dont_fragment = 14;                           // IP_DONTFRAGMENT, IPV6_DONTFRAG
 
 void set_reports(SOCKET socket, DWORD control, bool wanted) {
     BOOL value = wanted;
@@ -90,6 +93,9 @@ Setting setting_of(Option option, Family family) {
         case Option::packet_info:
             if (six) return {IPPROTO_IPV6, IPV6_PKTINFO, IP_PKTINFO};
             return {IPPROTO_IP, IP_PKTINFO};
+        case Option::dont_fragment:
+            if (six) return {IPPROTO_IPV6, dont_fragment, dont_fragment};
+            return {IPPROTO_IP, dont_fragment};
         // Nothing spreads datagrams, joins them for us, or queues what ICMP says; and a socket
         // hears the groups that it has joined itself.
         case Option::multicast_all:
@@ -116,6 +122,12 @@ void tell_more(SOCKET socket, bool six, bool enabled) {
     if (!six) return;
     (void)set_integer(socket, IPPROTO_IPV6, IPV6_HOPLIMIT, value);
     (void)set_integer(socket, IPPROTO_IPV6, IPV6_RECVTCLASS, value);
+}
+
+// An older system says that it has never heard of an option.
+Error explained(Error error) {
+    return error.code == Code::operation_not_supported_by_protocol
+               ? to_error(WSAEOPNOTSUPP, error.operation) : error;
 }
 
 }  // namespace
@@ -278,6 +290,15 @@ Result<Endpoint> peer_endpoint(Socket socket) {
     return name_of(socket, Operation::peer_endpoint, getpeername);
 }
 
+Result<std::int32_t> path_mtu(Socket socket) {
+    const SOCKET handle = handle_of(socket);
+    const bool six = family_of(handle) == Family::ipv6;
+    const auto bytes = six ? get_integer(handle, IPPROTO_IPV6, mtu_ipv6)
+                           : get_integer(handle, IPPROTO_IP, mtu_ipv4);
+    if (bytes) return bytes;
+    return explained(bytes.error().during(Operation::get_path_mtu));
+}
+
 // ---- Options -----------------------------------------------------------------------------------
 
 Error set_option(Socket socket, Option option, std::int32_t value) {
@@ -299,7 +320,8 @@ Error set_option(Socket socket, Option option, std::int32_t value) {
     const auto number = static_cast<DWORD>(value);
     // An IPv6-only socket has no twin to set.
     if (setting.twin >= 0) (void)set_integer(handle, IPPROTO_IP, setting.twin, number);
-    return set_integer(handle, setting.level, setting.option, number);
+    const Error error = set_integer(handle, setting.level, setting.option, number);
+    return option == Option::dont_fragment ? explained(error) : error;
 }
 
 std::uint32_t overflow_count(Socket) { return 0; }  // It is not told.
@@ -311,6 +333,7 @@ Result<std::int32_t> get_option(Socket socket, Option option) {
     const Setting setting = setting_of(option, family);
     if (setting.option < 0) return unavailable(handle, Operation::set_option);
     const auto value = get_integer(handle, setting.level, setting.option);
+    if (!value && option == Option::dont_fragment) return explained(value.error());
     if (value && setting.most == 1) return std::int32_t{*value != 0};
     return value;
 }

@@ -49,6 +49,24 @@ Code judge_destination(const SocketState& socket, const Endpoint& peer, const Na
     return Code::ok;
 }
 
+// Longer than anything that gets there uncut. Whoever hears of ICMP is told how long that is.
+bool is_too_long(SocketState& socket, const Outgoing& outgoing, const Name& to) {
+    if (!socket.option(Option::dont_fragment)) return false;
+    const std::size_t step = outgoing.segment_size;
+    const std::size_t size = step ? std::min(step, size_of(outgoing)) : size_of(outgoing);
+    const std::uint32_t mtu = path_mtu(*socket.host, to.place);
+    if (size + 8 + header_of(to.place) <= mtu) return false;
+    if (socket.option(Option::icmp_errors)) {
+        platform::Report report;
+        report.destination = endpoint_of(to, socket.family);
+        report.error = failed(Code::message_too_big, Operation::receive);
+        report.mtu = mtu;
+        socket.reports.push_back(report);
+        socket.changed();
+    }
+    return true;
+}
+
 // The address that a datagram comes from: wanted, bound, or on the way to its destination.
 Code choose_source(SocketState& socket, Packet& packet, const PacketInfo* info,
                    std::uint32_t interface_index) {
@@ -141,6 +159,7 @@ Error send_internet(SocketState& socket, const Outgoing& outgoing) {
     }
     if (const Code code = take_failure(socket); code != Code::ok) return refused(code);
     if (!socket.writable()) return refused(Code::would_block);
+    if (is_too_long(socket, outgoing, to)) return refused(Code::message_too_big);
     if (socket.local.port == 0) {
         if (const Error error = choose_port(socket, Operation::send)) return error;
     }
@@ -158,6 +177,7 @@ Error send_internet(SocketState& socket, const Outgoing& outgoing) {
         return refused(code);
     }
     gather(outgoing, *packet);
+    packet->uncut = socket.option(Option::dont_fragment);
     const Option hops = many ? Option::multicast_hop_limit : Option::hop_limit;
     packet->hop_limit = static_cast<std::int16_t>(socket.option(hops));
     if (info && info->hop_limit >= 0) packet->hop_limit = info->hop_limit;
@@ -183,6 +203,8 @@ void fill_info(const SocketState& socket, const Packet& packet, PacketInfo& info
     info.interface_index = packet.at->index;
     info.hop_limit = packet.hop_limit;
     info.traffic_class = packet.traffic_class;
+    info.to_many = is_multicast(packet.to.place) || is_broadcast(packet.to.place);
+    info.drops = packet.drops;
 }
 
 void fill(const SocketState& socket, const Packet& packet, Incoming& incoming) {

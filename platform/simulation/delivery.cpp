@@ -73,10 +73,28 @@ SocketState* best_of(const std::vector<SocketState*>& sockets, const Packet& pac
     return equals[share_of(packet.from, equals.size())];
 }
 
+// As RFC 792 and RFC 4443 number them.
+void number(platform::Report& report, Family family) {
+    const bool four = family == Family::ipv4;
+    const Code code = report.error.code;
+    if (code == Code::message_too_big) {
+        report.type = four ? 3 : 2;
+        report.code = four ? 4 : 0;
+    } else {
+        const bool refused = code == Code::connection_refused;
+        report.type = four ? 3 : 1;
+        report.code = four ? (refused ? 3 : 1) : (refused ? 4 : 3);
+    }
+}
+
 // A complaint is for whoever sent the datagram; hard errors are told to connected sockets, all of
 // them to those who have asked for ICMP.
 void tell(HostState& host, const Packet& complaint) {
     const auto found = host.ports.find(complaint.to.port);
+    if (complaint.mtu != 0) {
+        host.path_mtus[complaint.about.place] =
+            std::min(complaint.mtu, path_mtu(host, complaint.about.place));
+    }
     if (found == host.ports.end()) return;
     SocketState* addressee = nullptr;
     for (SocketState* socket : found->second) {
@@ -93,8 +111,11 @@ void tell(HostState& host, const Packet& complaint) {
     host.world->note(What::report, host, &destination, nullptr, 0, platform::name(complaint.code));
     socket.failure = complaint.code;
     if (asked && socket.reports.size() < reports_max) {
-        socket.reports.push_back({destination, endpoint_of(complaint.from, socket.family),
-                                  failed(complaint.code, Operation::receive)});
+        platform::Report report{destination, endpoint_of(complaint.from, socket.family),
+                                failed(complaint.code, Operation::receive)};
+        report.mtu = complaint.mtu;
+        number(report, complaint.about.place.family);
+        socket.reports.push_back(report);
     }
     socket.changed();
 }
@@ -111,6 +132,7 @@ void put(SocketState& socket, Packet* packet) {
     world.counts.arrived++;
     if (!socket.is_local()) world.note(What::arrive, *socket.host, *packet);
     packet->arrived = world.now;
+    packet->drops = socket.overflows;
     packet->next = nullptr;
     (socket.first ? socket.last->next : socket.first) = packet;
     socket.last = packet;

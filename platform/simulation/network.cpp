@@ -9,14 +9,14 @@ namespace simulation {
 namespace {
 
 constexpr std::size_t udp_header = 8;
+constexpr std::uint32_t interface_mtu = 1500;  // Linux's usual; a path's may be less, or more.
+constexpr std::uint32_t loopback_mtu = 65536;
 
 const Path& path_of(const WorldState& world, const PathState& state) {
     return state.path ? *state.path : world.options.path;
 }
 
-std::size_t header_of(const Packet& packet) {
-    return packet.to.place.family == Family::ipv4 ? 20 : 40;
-}
+std::size_t header_of(const Packet& packet) { return simulation::header_of(packet.to.place); }
 
 std::size_t fragments_of(const Packet& packet, const Path& path) {
     const std::size_t header = header_of(packet);
@@ -119,6 +119,17 @@ Interface* exit_for(HostState& host, const Packet& packet, std::uint32_t wanted)
 
 }  // namespace
 
+std::size_t header_of(const Place& destination) {
+    return destination.family == Family::ipv4 ? 20 : 40;
+}
+
+// What is believed of it: as long as nobody complains, an interface's own.
+std::uint32_t path_mtu(HostState& host, const Place& destination) {
+    if (host.owns(destination)) return loopback_mtu;
+    const auto known = host.path_mtus.find(destination);
+    return known == host.path_mtus.end() ? interface_mtu : known->second;
+}
+
 void carry(Interface& from, Interface& to, Packet* packet, SocketState* sender) {
     WorldState& world = *from.host->world;
     const auto lose = [&](What why, std::uint64_t& count) {
@@ -133,8 +144,8 @@ void carry(Interface& from, Interface& to, Packet* packet, SocketState* sender) 
     PathState& state = world.path_between(*from.host, *to.host);
     const Path& path = path_of(world, state);
     const std::size_t fragments = fragments_of(*packet, path);
-    if (fragments > 1 && !path.fragments) {
-        complain(*to.host, *packet, Code::message_too_big);
+    if (fragments > 1 && (packet->uncut || !path.fragments)) {
+        complain(*to.host, *packet, Code::message_too_big, path.mtu);
         return lose(What::too_big, world.counts.dropped);
     }
     const std::size_t size = packet->bytes.size() + udp_header + header_of(*packet) * fragments;
@@ -185,7 +196,7 @@ Error transmit(HostState& host, Packet* packet, SocketState* sender, std::uint32
 }
 
 // ICMP: never about ICMP, nor about what went to many.
-void complain(HostState& offender, const Packet& about, Code why) {
+void complain(HostState& offender, const Packet& about, Code why, std::uint32_t mtu) {
     const bool to_many = is_multicast(about.to.place) || is_broadcast(about.to.place);
     if (about.kind != Packet::Kind::datagram || to_many) return;
     WorldState& world = *offender.world;
@@ -198,6 +209,7 @@ void complain(HostState& offender, const Packet& about, Code why) {
     complaint->to = about.from;
     complaint->about = about.to;
     complaint->code = why;
+    complaint->mtu = mtu;
     world.note(What::refuse, offender, *complaint, platform::name(why));
     (void)transmit(offender, complaint, nullptr, 0);
 }

@@ -279,4 +279,13 @@ Result<Endpoint> peer_endpoint(Socket handle) {
     return simulation::endpoint_of(socket->peer, socket->family);
 }
 
+Result<std::int32_t> path_mtu(Socket handle) {
+    const SocketState* const socket = registry().find(handle.handle);
+    const auto refused = [](Code code) { return failed(code, Operation::get_path_mtu); };
+    if (!socket) return refused(Code::bad_descriptor);
+    if (socket->is_local()) return refused(Code::not_supported);
+    if (!socket->connected) return refused(Code::not_connected);
+    return static_cast<std::int32_t>(simulation::path_mtu(*socket->host, socket->peer.place));
+}
+
 }  // namespace platform

@@ -97,11 +97,14 @@ struct Packet {
     std::int16_t traffic_class = 0;
     std::uint16_t segment_size = 0;  // A train, within one host only.
     Time arrived = 0;
+    std::uint32_t drops = 0;     // Of its socket, until it arrived.
 
     Interface* at = nullptr;     // Where it arrives.
     std::string sender_path;     // Of a Unix socket; empty when it has none.
     Name about;                  // A complaint's: where the datagram went that it is about.
-    Code code = Code::ok;        // And why it did not get there.
+    Code code = Code::ok;        // And why it did not get there:
+    std::uint32_t mtu = 0;       // it was longer than this.
+    bool uncut = false;          // No fragments.
     std::intptr_t handle = -1;   // A departure's: whose bytes have left, and how many.
     std::uint64_t serial = 0;
     std::size_t size = 0;
@@ -167,7 +170,8 @@ struct SocketState {
     std::intptr_t peer_handle = -1;    // which was this socket then.
     std::uint64_t peer_serial = 0;
 
-    std::array<std::int32_t, 1 + static_cast<std::size_t>(platform::Option::icmp_errors)> options{};
+    std::array<std::int32_t, 1 + static_cast<std::size_t>(platform::Option::dont_fragment)>
+        options{};
     std::uint32_t multicast_interface = 0;
     std::vector<Membership> memberships;
 
@@ -233,6 +237,7 @@ struct HostState {
     Network* inside = nullptr;  // A gateway's.
     std::unique_ptr<NatState> nat;
     std::map<std::uint16_t, std::vector<SocketState*>> ports;
+    std::map<Place, std::uint32_t> path_mtus;  // Where ICMP has told of less than an interface's.
     std::map<std::string, LocalNode> paths;
     std::map<std::uint64_t, SocketState*> local_sockets;  // By age, so that their order is fixed.
     std::uint16_t next_port = 49152;
@@ -411,7 +416,9 @@ std::string lowered(std::string_view name);
 // network.cpp: takes the packet, which has a source and a destination.
 Error transmit(HostState&, Packet*, SocketState* sender, std::uint32_t interface_index);
 void carry(Interface& from, Interface& to, Packet*, SocketState* sender);
-void complain(HostState& offender, const Packet& about, Code why);
+void complain(HostState& offender, const Packet& about, Code why, std::uint32_t mtu = 0);
+std::size_t header_of(const Place& destination);  // IP's, in bytes.
+std::uint32_t path_mtu(HostState&, const Place& destination);
 
 // delivery.cpp
 void arrive(WorldState&, Packet*);

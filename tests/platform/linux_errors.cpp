@@ -93,6 +93,9 @@ TEST_CASE("reports say where the datagram went, who refused it and why; then the
                 CHECK(report.offender == loopback(family));
                 CHECK(report.error.code == Code::connection_refused);
                 CHECK(report.error.operation == Operation::receive);
+                CHECK(report.type == (family == Family::ipv4 ? 3 : 1));  // RFC 792, RFC 4443.
+                CHECK(report.code == (family == Family::ipv4 ? 3 : 4));
+                CHECK(report.mtu == 0);
             }
         }
     }

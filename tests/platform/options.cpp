@@ -163,7 +163,8 @@ TEST_CASE("what a system may lack is switched on and off, or not supported, and 
     const auto poller = open_poller();
     for (const Family family : {Family::ipv4, Family::ipv6}) {
         const Owned socket(*poller, loopback(family));
-        for (const Option option : {Option::packet_info, Option::coalesce, Option::icmp_errors}) {
+        for (const Option option : {Option::packet_info, Option::coalesce, Option::icmp_errors,
+                                    Option::dont_fragment}) {
             for (const std::int32_t value : {1, 0}) {
                 const Error error = set_option(socket, option, value);
                 const auto told = get_option(socket, option);
@@ -174,6 +175,22 @@ TEST_CASE("what a system may lack is switched on and off, or not supported, and 
         }
         Report report;
         CHECK(must(receive_errors(socket, {&report, 1}), "receive_errors") == 0);
+    }
+}
+
+TEST_CASE("the path's MTU is told of a connected socket, or not supported") {
+    const auto poller = open_poller();
+    CHECK(path_mtu(Socket{}).error().code == Code::bad_descriptor);
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        const Owned peer(*poller, loopback(family));
+        const Owned socket(*poller, family);
+        const Code unconnected = path_mtu(socket).error().code;
+        CHECK((unconnected == Code::not_connected || unconnected == Code::not_supported));
+        CHECK(!connect(socket, peer.address()));
+        const auto bytes = path_mtu(socket);
+        if (bytes) CHECK(*bytes >= 1280);
+        if (!bytes) CHECK(bytes.error().code == Code::not_supported);
+        CHECK(bytes.error().operation == (bytes ? Operation::none : Operation::get_path_mtu));
     }
 }
 
