@@ -57,9 +57,11 @@ PORTABLE = \
     net/datagram_listeners.o \
     net/datagram_many.o \
     net/datagram_membership.o \
+    net/datagram_packets.o \
     net/datagram_pause.o \
     net/datagram_receive.o \
     net/datagram_rejoin.o \
+    net/datagram_reports.o \
     net/datagram_send.o \
     net/datagram_settings.o \
     net/exchange.o \
@@ -214,11 +216,14 @@ TESTS = \
     tests/net/names.run \
     tests/net/names_hanging.run \
     tests/net/never_inside.run \
+    tests/net/packet_info.run \
+    tests/net/packet_info_linux.run \
     tests/net/pause.run \
     tests/net/pause_faults.run \
     tests/net/reading.run \
     tests/net/refusals.run \
     tests/net/refusals_faults.run \
+    tests/net/reports.run \
     tests/net/resolver.run \
     tests/net/resolver_faults.run \
     tests/net/resolver_limits.run \
@@ -286,8 +291,10 @@ SIMULATED_TESTS = \
     tests/net/message.simulated \
     tests/net/messages.simulated \
     tests/net/names.simulated \
+    tests/net/packet_info.simulated \
     tests/net/pause.simulated \
     tests/net/refusals.simulated \
+    tests/net/reports.simulated \
     tests/net/resolver.simulated \
     tests/net/resolver_memory.simulated \
     tests/net/send.simulated \
@@ -310,6 +317,7 @@ SIMULATED_TESTS = \
     tests/simulation/determinism.simulated \
     tests/simulation/fault_walk.simulated \
     tests/simulation/faults.simulated \
+    tests/simulation/journeys.simulated \
     tests/simulation/linger.simulated \
     tests/simulation/local.simulated \
     tests/simulation/multicast.simulated \
@@ -459,12 +467,14 @@ HEADERS = \
     net/counters.h \
     net/datagram.h \
     net/datagram_state.h \
+    net/directed.h \
     net/exchange.h \
     net/failure.h \
     net/groups.h \
     net/interface.h \
     net/lookup.h \
     net/name.h \
+    net/packet.h \
     net/payload.h \
     net/peer_table.h \
     net/receiver.h \
@@ -577,6 +587,7 @@ PUBLIC = \
     net/failure.h \
     net/interface.h \
     net/lookup.h \
+    net/packet.h \
     net/payload.h \
     net/receiver.h \
     net/resolver.h \

@@ -3,7 +3,8 @@
 
 namespace net {
 
-std::span<platform::Incoming> Arrivals::make_room(std::size_t wanted, bool bare) {
+std::span<platform::Incoming> Arrivals::make_room(std::size_t wanted, bool bare,
+                                                  platform::PacketInfo* infos) {
     std::size_t room = 0;
     while (room < std::min(wanted, size_max)) {
         const Arena::Slot slot = arena_.take();
@@ -11,6 +12,7 @@ std::span<platform::Incoming> Arrivals::make_room(std::size_t wanted, bool bare)
         slots_[room] = slot;
         incoming_[room].buffer = arena_.bytes(slot);
         incoming_[room].bare = bare;
+        incoming_[room].info = infos ? infos + room : nullptr;
         room++;
     }
     return {incoming_.data(), room};

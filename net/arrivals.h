@@ -23,8 +23,10 @@ class Arrivals {
 
     explicit Arrivals(Arena& arena) : arena_(arena) {}
 
-    // Room for so many buffers; fewer when the arena has no more. Bare: see platform::Incoming.
-    std::span<platform::Incoming> make_room(std::size_t wanted, bool bare);
+    // Room for so many buffers; fewer when the arena has no more. Bare: see platform::Incoming;
+    // infos: where to tell more of each, or null.
+    std::span<platform::Incoming> make_room(std::size_t wanted, bool bare,
+                                            platform::PacketInfo* infos = nullptr);
     // So many of these buffers were filled, for this socket.
     void fill(core::Source& owner, std::size_t count, std::size_t room);
 

@@ -18,6 +18,7 @@ namespace {
 bool is_plain(const Options& options, const Options& plain) {
     return !options.reuse_addr && !options.reuse_port && !options.ipv6_only &&
            options.recv_buffer_size == 0 && options.send_buffer_size == 0 && !options.lookup &&
+           !options.packet_info && options.errors == plain.errors &&
            !options.stop && !options.send_block_list && !options.receive_block_list &&
            !options.rejoin &&
            options.linger == plain.linger && options.path_mode == plain.path_mode &&
@@ -357,7 +358,10 @@ void Datagram::State::drop_storage(Request& request) {
                 exchange->blocks.give(std::exchange(list, list->next));
             }
             break;
-        case Request::Storage::kept: request.keeper->drop(*request.keeper); break;
+        case Request::Storage::kept:
+            request.keeper->drop(*request.keeper);
+            request.directed = false;
+            break;
         case Request::Storage::failure: delete request.failure; break;
     }
     request.bytes = nullptr;

@@ -24,6 +24,7 @@
 #include "net/failure.h"
 #include "net/interface.h"
 #include "net/lookup.h"
+#include "net/packet.h"
 #include "net/payload.h"
 
 namespace net {
@@ -36,10 +37,15 @@ struct Message {
     Bytes bytes;
     const Address& sender;    // host() is "" for a unix sender without a name.
     bool truncated = false;   // A unix datagram longer than 65,536 bytes: this is its beginning.
+    const PacketInfo* info = nullptr;  // With Options::packet_info, else null. As valid as bytes.
 
     std::size_t size() const { return bytes.size(); }
     std::string_view text() const { return bytes.text(); }
 };
+
+// For send(): an answer that comes from the address that was asked. From the system's choice where
+// that was a group's or everybody's, or Options::packet_info is off.
+SendOptions reply_to(const Message&);
 
 // What arrived together: several datagrams, of one sender or of many, in the order of arrival.
 using Messages = std::span<const Message>;
@@ -62,9 +68,11 @@ struct Options {
     std::shared_ptr<const BlockList> send_block_list{};     // Judges send and connect.
     std::shared_ptr<const BlockList> receive_block_list{};  // What it blocks is dropped, counted.
     std::chrono::nanoseconds linger = std::chrono::seconds(30);  // What close() waits at most.
+    std::uint32_t path_mode = 0600;  // Of the file that a unix socket's bind makes.
     std::uint32_t send_queue_datagrams_max = 1024;
     std::size_t send_queue_bytes_max = 8u << 20;
-    std::uint32_t path_mode = 0600;  // Of the file that a unix socket's bind makes.
+    PacketInfoSwitch packet_info = false;  // Fill Message::info.
+    Errors errors = Errors::connected;     // Whose ICMP errors 'error' and 'report' tell.
     bool rejoin = false;       // Join groups again where an interface has come back.
     bool segmentation = true;  // Equal datagrams travel as trains (GSO, GRO) where the system can.
 };
@@ -84,7 +92,9 @@ struct BindOptions {
 };
 
 // Names the events for listener_count().
-enum class Event : std::uint8_t { message, messages, listening, connect, error, close, drain };
+enum class Event : std::uint8_t {
+    message, messages, listening, connect, error, close, drain, report
+};
 
 using ListenerId = std::uint64_t;  // 0: memory was out, run() says so.
 
@@ -95,6 +105,7 @@ class Datagram {
     using MessagesListener = core::Callback<void(Messages)>;
     using Listener = core::Callback<void()>;
     using ErrorListener = core::Callback<void(const Failure&)>;
+    using ReportListener = core::Callback<void(const Report&)>;
     using SendCallback = core::Callback<void(const Failure&, std::size_t bytes)>;
     using SendManyCallback =
         core::Callback<void(const Failure& first, std::size_t sent, std::size_t bytes)>;
@@ -119,6 +130,9 @@ class Datagram {
     ListenerId on_error(ErrorListener);
     ListenerId on_close(Listener);
     ListenerId on_drain(Listener);  // A queue that refused has emptied.
+    // What ICMP says of datagrams of ours, as far as Options::errors goes; at most 256 a tick. It
+    // never fails a send. On Linux; other systems have no more to tell than 'error'.
+    ListenerId on_report(ReportListener);
     ListenerId once_message(MessageListener);
     ListenerId once_messages(MessagesListener);
     ListenerId once_listening(Listener);
@@ -126,6 +140,7 @@ class Datagram {
     ListenerId once_error(ErrorListener);
     ListenerId once_close(Listener);
     ListenerId once_drain(Listener);
+    ListenerId once_report(ReportListener);
     bool off(ListenerId);  // False when there is no such listener (any more).
     std::size_t listener_count(Event) const;
 
@@ -161,6 +176,9 @@ class Datagram {
     void send(Payload, int port, std::string_view address, SendCallback = {});
     void send(Payload, std::string_view path, SendCallback = {});
     void send(Payload, SendCallback = {});
+    // With options for this datagram alone; EINVAL where these are out of range. See SendOptions.
+    void send(Payload, const Endpoint& destination, const SendOptions&, SendCallback = {});
+    void send(Payload, const SendOptions&, SendCallback = {});
     // A part of a message: offset and length in bytes, then as above.
     template <std::integral Offset, std::integral Length, class... Rest>
     void send(Bytes message, Offset offset, Length length, Rest&&... rest) {
@@ -185,6 +203,11 @@ class Datagram {
     // ---- Questions -----------------------------------------------------------------------------
     Result<Address> address() const;         // EBADF: not bound.
     Result<Address> remote_address() const;  // ERR_SOCKET_DGRAM_NOT_CONNECTED.
+    // The longest packet that is known to pass uncut: 28 bytes of it are headers, 48 of IPv6's.
+    // What a router says of it is known one datagram later. ERR_SOCKET_DGRAM_NOT_CONNECTED;
+    // ENOTSUP.
+    Result<int> path_mtu() const;
+    Result<int> path_mtu(const Endpoint& destination) const;  // Asks a socket made for it.
     std::size_t get_send_queue_size() const;   // Bytes that wait to leave,
     std::size_t get_send_queue_count() const;  // and datagrams.
     Result<int> get_recv_buffer_size() const;  // ERR_SOCKET_BUFFER_SIZE: not bound.
@@ -206,6 +229,7 @@ class Datagram {
     Error set_broadcast(bool);
     Error set_ttl(int hops);            // 1..255
     Error set_multicast_ttl(int hops);  // 0..255
+    Error set_dont_fragment(bool);      // What is longer than the path's MTU is EMSGSIZE; ENOTSUP.
     Error set_multicast_loopback(bool);
     // By name, index or address; 0.0.0.0, :: or 0 give the choice back to the system. ENODEV,
     // EADDRNOTAVAIL: no interface has this name, this address.
@@ -251,6 +275,8 @@ class Datagram {
    private:
     struct State;
     friend struct Exchange;
+    friend class PacketInfoSwitch;
+    friend class Errors;
     friend struct Name;
     friend class Receiver;
     friend class Sending;

@@ -246,6 +246,7 @@ Error Datagram::State::bind_now(const Endpoint& local) {
     if (!failed && type == Type::udp6) {
         failed = platform::set_option(socket, Option::only_ipv6, options().ipv6_only);
     }
+    if (!failed) failed = prepare();
     if (!failed) {
         failed = is_local() ? exchange->seldom.bind_path(*this, local)
                             : platform::bind(socket, local);
@@ -254,6 +255,14 @@ Error Datagram::State::bind_now(const Endpoint& local) {
     if (failed && (!had_sent || binding == Binding::bound)) close_descriptor();
     bare = !failed;
     return failed ? failed.during(Operation::bind) : failed;
+}
+
+Error Datagram::State::prepare() {
+    for (const Preparation each : {options().packet_info.prepare, options().errors.prepare}) {
+        const Error failed = each ? each(*this) : Error{};
+        if (failed) return failed;
+    }
+    return {};
 }
 
 Error Datagram::State::bind_path(const Endpoint& local) {
@@ -312,9 +321,11 @@ Error Datagram::State::adopt_now(std::intptr_t descriptor) {
     }
     close_descriptor();  // Of a unix socket that has sent already.
     socket = given;
-    if (const Error failed = start_receiving()) {
+    Error failed = prepare();
+    if (!failed) failed = start_receiving();
+    if (failed) {
         socket = {};  // It stays the caller's.
-        receiving = false;
+        receiving = icmp_queue = false;
         exchange->peers.release(index);
         return failed.during(Operation::bind);
     }
@@ -333,8 +344,8 @@ void Datagram::State::take_over(Request& request) {
 void Datagram::State::set_peer(PeerTable::Index index) {
     peer = index;
     connection = Connection::connected;
-    exchange->seldom.drain_errors = [](State& self) { self.drain_errors(); };
-    icmp_queue = !is_local() && !platform::set_option(socket, platform::Option::icmp_errors, 1);
+    if (is_local() || icmp_queue || options().errors == Errors::none) return;
+    if (!platform::set_option(socket, platform::Option::icmp_errors, 1)) start_draining();
 }
 
 // Linux forgets a port that the kernel chose, and would leave the socket deaf: it is bound again.
@@ -482,8 +493,10 @@ Error Datagram::State::disconnect() {
     flush_now();
     const Result<Endpoint> before = named(platform::local_endpoint(socket));
     if (!before && !is_local()) return before.error().during(Operation::disconnect);
-    if (icmp_queue) (void)platform::set_option(socket, platform::Option::icmp_errors, 0);
-    icmp_queue = false;
+    if (icmp_queue && options().errors != Errors::all) {
+        (void)platform::set_option(socket, platform::Option::icmp_errors, 0);
+        icmp_queue = false;
+    }
     if (const Error failed = platform::disconnect(socket)) return failed;
     leave_peer();
     return is_local() ? Error{} : keep_port(*before);

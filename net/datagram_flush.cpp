@@ -6,6 +6,7 @@
 #include <new>
 
 #include "net/datagram_state.h"
+#include "net/directed.h"
 #include "net/name.h"
 
 namespace net {
@@ -23,6 +24,9 @@ int trips_max(Code code) {
         case Code::host_unreachable:
         case Code::network_unreachable:
         case Code::message_too_big:
+        case Code::not_supported:
+        case Code::operation_not_supported_by_protocol:
+        case Code::unknown:
         case Code::access_denied: return 8;
         default: return 0;
     }
@@ -111,7 +115,10 @@ bool Datagram::State::offer(Volley& volley) {
     while (volley.next < volley.size()) {
         const std::size_t count = load(volley);
         if (count == 0) continue;  // Only what had to be skipped.
-        const Result<std::size_t> sent = platform::send(socket, {volley.outgoing.data(), count});
+        const std::span<const platform::Outgoing> outgoing(volley.outgoing.data(), count);
+        const Result<std::size_t> sent = is_uncut(volley[volley.loads[0].begin])
+                                             ? exchange->seldom.send_uncut(*this, outgoing)
+                                             : platform::send(socket, outgoing);
         if (!sent) {
             if (!judge(volley, volley.loads[0], sent.error())) return false;
             continue;
@@ -148,7 +155,10 @@ std::size_t Datagram::State::train_length(const Volley& volley, std::size_t begi
     if (!segmenting || begin + 1 == volley.size()) return 1;
     const Request& first = volley[begin];
     const Request& second = volley[begin + 1];
-    if (second.peer != first.peer || second.size > first.size) return 1;
+    if (second.peer != first.peer || second.size > first.size ||
+        second.directed != first.directed) {
+        return 1;
+    }
     Exchange& to = *exchange;
     if (to.trains.segments_max == 0) to.trains = platform::segmentation(loop->poller());
     segmenting = to.trains.segments_max > 1;
@@ -188,6 +198,7 @@ std::size_t Datagram::State::load(Volley& volley) {
             volley.next = ++begin;
             continue;
         }
+        if (count > 0 && is_uncut(first) != is_uncut(volley[volley.loads[0].begin])) break;
         Volley::Load& each = volley.loads[count];
         each = {static_cast<std::uint16_t>(begin),
                 static_cast<std::uint16_t>(train_length(volley, begin)),
@@ -215,6 +226,7 @@ std::size_t Datagram::State::load(Volley& volley) {
         platform::Outgoing& outgoing = volley.outgoing[i];
         outgoing.parts = {to.parts.data() + each.first_part, parts_end - each.first_part};
         outgoing.peer = first.peer == PeerTable::none ? nullptr : &to.peers[first.peer];
+        outgoing.info = first.directed ? to.seldom.spell_out(to, first, i) : nullptr;
         outgoing.segment_size = static_cast<std::uint16_t>(each.length > 1 ? first.size : 0);
         parts_end = each.first_part;
     }
@@ -265,14 +277,14 @@ bool Datagram::State::judge(Volley& volley, const Volley::Load& load, Error fail
             break;
         default:
             const bool connected = connection == Connection::connected;
-            // A connected socket hears once that what left earlier was too big.
-            const bool news = connected && failed.code == Code::message_too_big &&
-                              volley.trips == 0;
+            const bool hears = connected || icmp_queue;
+            // It is told once that what left earlier was too big.
+            const bool news = hears && failed.code == Code::message_too_big && volley.trips == 0;
             if (train && is_about_trains(failed.code) && !news) {
                 return send_plainly(volley, load, true);
             }
             const bool refused = is_refusal(failed.code);
-            if (!is_local() && (connected || refused) && volley.trips < trips_max(failed.code)) {
+            if (!is_local() && (hears || refused) && volley.trips < trips_max(failed.code)) {
                 if (connected && refused && !icmp_queue) note_refusal(failed);
                 return true;
             }
@@ -304,7 +316,8 @@ bool Datagram::State::retry_later() {
 
 // 'error' for a datagram that left earlier, by way of the outcomes: this is inside a call.
 void Datagram::State::note_refusal(Error refusal) {
-    if (life == Life::open && first_in_tick(refusal.code)) {
+    if (life != Life::open || options().errors == Errors::none) return;
+    if (first_in_tick(refusal.code)) {
         refuse(refusal.during(Operation::receive), {});
     }
 }

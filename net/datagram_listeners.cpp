@@ -8,7 +8,7 @@ namespace net {
 namespace {
 
 // A listener's id tells its event, so that off() needs no more.
-constexpr ListenerId event_bits = 3;
+constexpr ListenerId event_bits = 4;
 
 core::AnySignal& signal_of(Listeners& table, Event event) {
     switch (event) {
@@ -18,6 +18,7 @@ core::AnySignal& signal_of(Listeners& table, Event event) {
         case Event::connect: return table.connect;
         case Event::error: return table.error;
         case Event::close: return table.close;
+        case Event::report: return table.report;
         case Event::drain: break;
     }
     return table.drain;

@@ -8,23 +8,32 @@
 
 namespace net {
 
-// A buffer that was read and not handed on; its bytes lie behind it.
+// A buffer that was read and not handed on; its packet information, if any, lies behind it, and
+// then its bytes.
 struct Parked {
     Parked* next;
     core::Source* owner;
     platform::Incoming incoming;
 
-    std::byte* bytes() { return reinterpret_cast<std::byte*>(this + 1); }
+    PacketInfo* info() { return reinterpret_cast<PacketInfo*>(this + 1); }
+    std::byte* bytes() { return reinterpret_cast<std::byte*>(this + 1) + info_size(incoming); }
+    static std::size_t info_size(const platform::Incoming& incoming) {
+        return incoming.info ? sizeof(PacketInfo) : 0;
+    }
 };
+
+static_assert(alignof(PacketInfo) <= alignof(Parked));
 
 namespace {
 
 // Null when memory is out.
 Parked* copy_of(const platform::Incoming& incoming, std::span<const std::byte> rest) {
-    void* const memory = ::operator new(sizeof(Parked) + rest.size(), std::nothrow);
+    const std::size_t size = sizeof(Parked) + Parked::info_size(incoming) + rest.size();
+    void* const memory = ::operator new(size, std::nothrow);
     if (!memory) return nullptr;
     Parked* const parked = ::new (memory) Parked{nullptr, nullptr, incoming};
     parked->incoming.size = rest.size();
+    if (incoming.info) ::new (parked->info()) PacketInfo(*incoming.info);
     if (!rest.empty()) std::memcpy(parked->bytes(), rest.data(), rest.size());
     return parked;
 }
@@ -87,7 +96,7 @@ bool Datagram::State::unpark(Exchange& from) {
     State& owner = *static_cast<State*>((*at)->owner);
     if (from.arena.free_count() == 0) owner.loop->flush_requests();  // Pinned sends leave early.
     const std::span<platform::Incoming> room =
-        from.arrivals.make_room(Arrivals::size_max, false);
+        from.arrivals.make_room(Arrivals::size_max, false, from.infos.get());
     std::size_t count = 0;
     while (*at && count < room.size()) {
         if ((*at)->owner != &owner) {
@@ -97,8 +106,11 @@ bool Datagram::State::unpark(Exchange& from) {
         Parked* const next = (*at)->next;
         platform::Incoming& incoming = room[count++];
         const std::span<std::byte> buffer = incoming.buffer;
+        PacketInfo* const info = (*at)->incoming.info ? incoming.info : nullptr;
+        if (info) *info = *(*at)->info();
         incoming = (*at)->incoming;
         incoming.buffer = buffer;
+        incoming.info = info;
         std::memcpy(buffer.data(), (*at)->bytes(), incoming.size);
         ::operator delete(*at);
         *at = next;

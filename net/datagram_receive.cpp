@@ -25,16 +25,21 @@ constexpr std::size_t train_max = 128;
 constexpr std::uint8_t lone_reads_max = 16;
 constexpr std::uint8_t lone_reads_believed = 4;
 
-// The zone tells peers apart only where addresses are link-local. A unix peer without a name is the
-// other end of a pair, which nobody else can write to.
+// What ICMP makes of calls that have nothing to do with it; the queue tells it as well.
+constexpr bool is_news(Code code) {
+    return code == Code::message_too_big || code == Code::access_denied || code == Code::unknown ||
+           code == Code::not_supported || code == Code::operation_not_supported_by_protocol;
+}
+
+}  // namespace
+
+// A unix peer without a name is the other end of a pair, which nobody else can write to.
 bool same_peer(const Endpoint& a, const Endpoint& b) {
     if (b.family == Family::local && b.size == 0) return true;
     return a.family == b.family && a.size == b.size && a.port == b.port &&
            std::equal(a.bytes.data(), a.bytes.data() + a.size, b.bytes.data()) &&
            (a.scope == b.scope || !Address(a).is_link_local());
 }
-
-}  // namespace
 
 // How long listeners may take. The clock is looked at ever more rarely while they are quick.
 class Datagram::State::Patience {
@@ -75,6 +80,7 @@ void Datagram::State::receive() {
     if (!exchange->lets_read(*this, loop->tick())) return;
     Patience patience(loop->poller());
     std::size_t buffers = 0;
+    PacketInfo* const infos = options().packet_info ? exchange->infos.get() : nullptr;
     for (int left = budget_datagrams; left > 0 && receiving;) {
         if (!exchange->arena.open()) {
             return emit_error(Failure(Error{Code::out_of_memory, Operation::receive}));
@@ -84,7 +90,8 @@ void Datagram::State::receive() {
         const int batch = lonely ? 1 : receive_batch;
         const int wanted = std::clamp<int>(left / datagrams_per_buffer, 1, batch);
         const std::span<platform::Incoming> room =
-            exchange->arrivals.make_room(static_cast<std::size_t>(wanted), bare);
+            exchange->arrivals.make_room(static_cast<std::size_t>(wanted), bare && !infos,
+                                          infos);
         const Result<std::size_t> received = platform::receive(socket, room);
         exchange->arrivals.fill(*this, received ? *received : 0, room.size());
         if (!received) {
@@ -165,7 +172,8 @@ bool Datagram::State::hand_on(Exchange& from, Patience& patience) {
 bool Datagram::State::receive_failed(Error failed) {
     if (failed.code == Code::would_block || failed.code == Code::interrupted) return false;
     const bool refusal = is_refusal(failed.code);
-    if (refusal && (connection != Connection::connected || icmp_queue)) return true;
+    const bool deaf = connection != Connection::connected || options().errors == Errors::none;
+    if (icmp_queue ? refusal || is_news(failed.code) : refusal && deaf) return true;
     if (first_in_tick(failed.code)) emit_error(Failure(failed.during(Operation::receive)));
     return refusal;
 }
@@ -190,9 +198,10 @@ bool Datagram::State::deliver_front(Arrivals& arrivals, Patience& patience) {
     const platform::Incoming& front = arrivals.front();
     const Address sender(front.peer);
     const bool truncated = front.truncated;
+    const PacketInfo* const info = front.info;
     for (;;) {
         HeldSlots slots(exchange->arena);
-        const Message message{arrivals.take(slots), sender, truncated};
+        const Message message{arrivals.take(slots), sender, truncated, info};
         const bool last = arrivals.front_is_whole();
         if (!listeners->message.emit(message)) tally().unheard++;
         if (arrivals.empty()) return true;
@@ -222,29 +231,15 @@ void Datagram::State::deliver_batch() {
         }
         sender = arrivals.front().peer;
         const bool truncated = arrivals.front().truncated;
+        const PacketInfo* const info = arrivals.front().info;
         do {
-            ::new (messages + count) Message{arrivals.take(slots), sender, truncated};
+            ::new (messages + count) Message{arrivals.take(slots), sender, truncated, info};
             count++;
         } while (count < count_max && !arrivals.empty() && !arrivals.front_is_whole());
     }
     if (count > 0) listeners->messages.emit({messages, count});
     if (one_by_one && count > 0 && life == Life::open) {
         listeners->message.emit(*messages);
-    }
-}
-
-// What ICMP said of datagrams that left earlier; read until empty, or the poller never sleeps. One
-// by one, so that a listener that throws takes no other report along.
-void Datagram::State::drain_errors() {
-    std::array<platform::Report, 1> reports;
-    for (int left = budget_datagrams; left > 0 && icmp_queue; left--) {
-        const Result<std::size_t> count = platform::receive_errors(socket, reports);
-        if (!count || *count == 0) return;
-        const platform::Report& report = reports[0];
-        const bool local = report.offender.family == Family::none;  // The send has said it.
-        if (life != Life::open || local || !report.error) continue;
-        if (!first_in_tick(report.error.code)) continue;
-        emit_error(Failure(report.error.during(Operation::receive)));
     }
 }
 

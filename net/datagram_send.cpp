@@ -5,6 +5,7 @@
 #include <new>
 
 #include "net/datagram_state.h"
+#include "net/directed.h"
 #include "net/name.h"
 
 namespace net {
@@ -210,7 +211,9 @@ void Datagram::State::copy_pinned() {
 bool Datagram::State::copy_out(Request& request) {
     if (request.slot == Arena::no_slot) return true;
     const bool named = request.stage == Request::Stage::named;
-    const void* const bytes = named ? request.name->storage : request.bytes;
+    const void* const bytes = named              ? request.name->storage
+                              : request.directed ? request.keeper->bytes.data()
+                                                 : request.bytes;
     const Bytes received(std::span(static_cast<const std::byte*>(bytes), request.size));
     Keeper* const keeper = copy_of({&received, 1});
     if (!keeper) return false;
@@ -218,6 +221,9 @@ bool Datagram::State::copy_out(Request& request) {
     request.storage = Request::Storage::kept;
     if (named) {
         request.name->storage = keeper;
+    } else if (request.directed) {
+        static_cast<Directed*>(request.keeper)->inner = keeper;
+        request.keeper->bytes = keeper->bytes;
     } else {
         request.keeper = keeper;
     }

@@ -24,6 +24,9 @@ constexpr bool is_refusal(Code code) {
            code == Code::network_unreachable || code == Code::connection_reset;
 }
 
+// Whether both are the same peer: the zone counts where addresses are link-local.
+bool same_peer(const Endpoint& a, const Endpoint& b);
+
 // Comes into being with the first listener.
 struct Listeners {
     core::Signal<const Message&> message;
@@ -33,6 +36,7 @@ struct Listeners {
     core::Signal<const Failure&> error;
     core::Signal<> close;
     core::Signal<> drain;
+    core::Signal<const Report&> report;
 
     void clear() {
         message.clear();
@@ -42,6 +46,7 @@ struct Listeners {
         error.clear();
         close.clear();
         drain.clear();
+        report.clear();
     }
 };
 
@@ -140,6 +145,7 @@ struct Datagram::State : core::Source {
     void fail_sends(const Failure&);
     Result<Endpoint> named(const Result<Endpoint>&) const;
     Error open();
+    Error prepare();                         // What options ask of an open socket.
     Error bind_now(const Endpoint&);
     Error bind_path(const Endpoint&);
     void release_path();
@@ -194,6 +200,14 @@ struct Datagram::State : core::Source {
     void note_refusal(Error);
     bool first_in_tick(Code);
 
+    // ---- sends with options, packet information (datagram_packets.cpp) -------------------------
+    static Error tell_more(core::Source&);
+    Error check_options(const SendOptions&) const;
+    Error direct(Request&, const SendOptions&);
+    bool gather(Request&);
+    void send_directed(Payload&, const Endpoint* destination, const SendOptions&, Outcome);
+    Result<std::size_t> send_uncut(std::span<const platform::Outgoing>);
+
     // ---- settings (datagram_settings.cpp, datagram_membership.cpp) ------------------------------
     Error check_setting(Operation);
     Error set(Operation, platform::Option, std::int32_t value, std::int32_t lowest,
@@ -233,7 +247,12 @@ struct Datagram::State : core::Source {
     bool accepts(const Arrivals&);
     bool deliver_front(Arrivals&, Patience&);
     void deliver_batch();
+
+    // ---- reports (datagram_reports.cpp) --------------------------------------------------------
+    static Error hear_all(core::Source&);
+    void start_draining();
     void drain_errors();
+    void tell_report(const platform::Report&);
 
     // ---- pause (datagram_pause.cpp) ------------------------------------------------------------
     void pause();

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "core/growing.h"
@@ -51,8 +52,14 @@ struct Exchange : core::Service {
         void (*park)(Datagram::State&) = nullptr;
         bool (*unpark)(Exchange&) = nullptr;
         void (*drop_parked)(Datagram::State&) = nullptr;
+        const PacketInfo* (*spell_out)(Exchange&, const Request&, std::size_t place) = nullptr;
+        Result<std::size_t> (*send_uncut)(Datagram::State&,
+                                          std::span<const platform::Outgoing>) = nullptr;
     };
     Seldom seldom;
+
+    std::unique_ptr<PacketInfo[]> infos;       // Of each buffer of arrivals, if anybody asks.
+    std::unique_ptr<PacketInfo[]> directions;  // Of each load of a call, the same.
 
     Arrivals arrivals{arena};
     // Whether this socket may read in this tick: not while there is something left over, nor when
@@ -60,10 +67,10 @@ struct Exchange : core::Service {
     bool lets_read(const core::Source&, std::uint64_t tick);
 
     Parked* parked = nullptr;  // What paused sockets had read: each one's in order.
-    bool resumed = false;      // Some of it is to be handed on.
 
     core::Growing<std::span<const std::byte>> parts;
     platform::Segmentation trains;  // All zero: not asked for yet.
+    bool resumed = false;           // Some of `parked` is to be handed on.
 
    private:
     const core::Source* next_reader_ = nullptr;  // Only compared: it may have gone.

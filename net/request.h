@@ -69,6 +69,7 @@ struct Request {
     bool waiting : 1 = false;  // In the list of those that outlast their tick.
     bool has_number : 1 = false;
     bool uncounted : 1 = false;  // A refusal of a closed socket: 'close' does not wait for it.
+    bool directed : 1 = false;  // `keeper` is a Directed: it has options of its own.
 
     bool failed() const { return storage == Storage::error || storage == Storage::failure; }
 };

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "net/directed.h"
+
 namespace net {
 
 namespace {
@@ -67,7 +69,7 @@ std::size_t Volley::train_length(std::size_t begin, const Limits& limits) const 
         bytes += request.size;
         parts += part_count(request);
         if (request.peer != first.peer || request.size > first.size || request.size == 0 ||
-            bytes > train_bytes_max || parts > limits.parts) {
+            !same_direction(request, first) || bytes > train_bytes_max || parts > limits.parts) {
             break;
         }
         end++;

@@ -1,8 +1,8 @@
 // One socket, driven by the lines of standard input, which prints what becomes of each line and
 // every event: for checks that need more than the tool shows, such as the events of a connected
 // socket. The scripts of this folder and tests/interop/node.sh run it.
-//     probe udp4|udp6 [plain|rejoin]  the commands are in the table at the end; "quit" or EOF ends
-//                                     it; plain: without trains; rejoin: with Options::rejoin
+//     probe udp4|udp6 [plain] [rejoin] [info] [all|none]   "quit" or EOF ends it. plain: without
+// trains; info: with packet_info; all, none: whose ICMP errors it hears of.
 // Catch: words are separated by blanks, so an empty argument is written "-".
 #ifdef __linux__
 
@@ -35,19 +35,28 @@ std::string checksum(std::string_view text) {
 
 class Probe {
    public:
-    Probe(net::Type type, std::string_view mode)
-        : type_(type), socket_(loop_, {.type = type, .rejoin = mode == "rejoin",
-                                       .segmentation = mode != "plain"}) {
+    explicit Probe(net::Options options)
+        : type_(options.type), socket_(loop_, std::move(options)) {
         socket_.on_listening([this] { say("listening on " + local()); });
         socket_.on_connect([this] { say("connected to " + socket_.remote_address()->text()); });
         socket_.on_error([](const net::Failure& failure) { say("error: " + failure.text()); });
         socket_.on_close([] { say("closed"); });
-        socket_.on_message([](const net::Message& message) {
+        socket_.on_report([](const net::Report& report) {
+            say("report: " + report.destination.text() + ", " + report.offender.host() +
+                " says " + std::string(platform::name(report.error.code)) + ", type " +
+                std::to_string(report.type) + ", code " + std::to_string(report.code) + ", mtu " +
+                std::to_string(report.mtu));
+        });
+        socket_.on_message([this](const net::Message& message) {
             const std::string_view text = message.text();
             say("message: " + std::to_string(message.size()) + " bytes, checksum " +
                 checksum(text) + ", from " + message.sender.text() +
                 (message.truncated ? ", truncated" : "") + ": " +
                 std::string(text.substr(0, 40)));
+            if (message.info) say("journey: " + journey_of(*message.info));
+            if (echoing_) {
+                socket_.send(std::string(text), message.sender, net::reply_to(message));
+            }
         });
     }
 
@@ -75,6 +84,12 @@ class Probe {
     static void say(const std::string& line) {
         std::printf("%s\n", line.c_str());
         std::fflush(stdout);
+    }
+
+    static std::string journey_of(const net::PacketInfo& info) {
+        return "to " + net::Address(info.local).host() + ", " + std::to_string(info.hop_limit) +
+               " hops left, DSCP " + std::to_string(info.dscp()) + ", ECN " +
+               std::to_string(info.ecn());
     }
 
     static void answer(const Words& words, platform::Error error) {
@@ -162,6 +177,31 @@ class Probe {
         }
     }
 
+    // TEXT ADDRESS PORT HOPS CLASS SOURCE, the last three "-" for the system's choice.
+    void send_with(const Words& words) {
+        net::SendOptions options;
+        if (!argument(words, 4).empty()) options.hop_limit = number(words, 4);
+        if (!argument(words, 5).empty()) options.traffic_class = number(words, 5);
+        const auto source = net::parse_literal(argument(words, 6));
+        if (source) options.source = *source;
+        send_optioned(words, words[1], options);
+    }
+
+    // As many bytes, in one piece.
+    void send_uncut(const Words& words) {
+        send_optioned(words, std::string(static_cast<std::size_t>(number(words, 1)), 'x'),
+                      {.dont_fragment = true});
+    }
+
+    void send_optioned(const Words& words, std::string text, const net::SendOptions& options) {
+        const auto to = net::parse_literal(argument(words, 2),
+                                           static_cast<std::uint16_t>(number(words, 3)));
+        if (!to) return say(words[0] + ": " + net::text(to.error()));
+        socket_.send(std::move(text), *to, options, told(words[0] + " " + words[1]));
+    }
+
+    void echo(const Words&) { echoing_ = true; }
+
     void close(const Words&) { socket_.close(); }
 
     void quit(const Words&) {
@@ -212,6 +252,17 @@ class Probe {
         answer(words, socket_.set_multicast_ttl(number(words, 1)));
     }
 
+    void set_dont_fragment(const Words& words) {
+        answer(words, socket_.set_dont_fragment(number(words, 1) != 0));
+    }
+
+    // Of the peer's, or to ADDRESS.
+    void path_mtu(const Words& words) {
+        const auto to = net::parse_literal(argument(words, 1), 9);
+        const auto bytes = to ? socket_.path_mtu(*to) : socket_.path_mtu();
+        say("path_mtu: " + (bytes ? std::to_string(*bytes) : net::text(bytes.error())));
+    }
+
     // A descriptor that must not be fragmented (IP_PMTUDISC_DO), which Datagram has no setting for.
     void adopt_unfragmented(const Words& words) {
         const bool six = type_ == net::Type::udp6;
@@ -230,6 +281,7 @@ class Probe {
     net::Datagram socket_;
     core::Watch input_;
     std::string pending_;
+    bool echoing_ = false;
 };
 
 std::span<const Probe::Command> Probe::commands() {
@@ -239,6 +291,11 @@ std::span<const Probe::Command> Probe::commands() {
         {"send", 1, &Probe::send_text},                         // TEXT [ADDRESS PORT]
         {"send_size", 1, &Probe::send_size},                    // BYTES [ADDRESS PORT]
         {"send_train", 4, &Probe::send_train},                  // COUNT BYTES ADDRESS PORT
+        {"send_with", 6, &Probe::send_with},     // TEXT ADDRESS PORT HOPS CLASS SOURCE
+        {"send_uncut", 3, &Probe::send_uncut},   // BYTES ADDRESS PORT
+        {"echo", 0, &Probe::echo},               // From here on, what comes goes back.
+        {"path_mtu", 0, &Probe::path_mtu},       // [ADDRESS]
+        {"dont_fragment", 1, &Probe::set_dont_fragment},        // 0 or 1
         {"close", 0, &Probe::close},
         {"quit", 0, &Probe::quit},
         {"disconnect", 0, &Probe::disconnect},
@@ -259,13 +316,27 @@ std::span<const Probe::Command> Probe::commands() {
 
 int main(int count, char** arguments) {
     const std::string_view type = count > 1 ? arguments[1] : "";
-    const std::string_view mode = count == 3 ? arguments[2] : "";
-    const bool known = mode == "plain" || mode == "rejoin";
-    if ((type != "udp4" && type != "udp6") || count > (known ? 3 : 2)) {
-        std::fprintf(stderr, "usage: probe udp4|udp6 [plain|rejoin]\n");
+    net::Options options{.type = type == "udp6" ? net::Type::udp6 : net::Type::udp4};
+    bool understood = type == "udp4" || type == "udp6";
+    for (int i = 2; i < count; i++) {
+        const std::string_view word = arguments[i];
+        if (word == "plain") {
+            options.segmentation = false;
+        } else if (word == "rejoin") {
+            options.rejoin = true;
+        } else if (word == "info") {
+            options.packet_info = true;
+        } else if (word == "all" || word == "none") {
+            options.errors = word == "all" ? net::Errors::all : net::Errors::none;
+        } else {
+            understood = false;
+        }
+    }
+    if (!understood) {
+        std::fprintf(stderr, "usage: probe udp4|udp6 [plain] [rejoin] [info] [all|none]\n");
         return 2;
     }
-    return Probe(type == "udp6" ? net::Type::udp6 : net::Type::udp4, mode).run();
+    return Probe(std::move(options)).run();
 }
 
 #endif

@@ -79,7 +79,8 @@ TEST_CASE("what an earlier datagram left in the slot does not show") {
     incoming.size = 99;
     incoming.peer = loopback(Family::ipv6, 9);
     incoming.peer.scope = 9;
-    *incoming.info = {incoming.peer, 9, 9, 9, 9};
+    *incoming.info = {.local = incoming.peer, .interface_index = 9, .hop_limit = 9,
+                      .traffic_class = 9, .to_many = true, .drops = 9, .timestamp = 9};
     CHECK(!send_text(receiver, "", &to));
     CHECK(receive_next(*poller, receiver, inbox));
     CHECK(incoming.size == 0);
