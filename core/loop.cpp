@@ -240,6 +240,17 @@ void Loop::owe_late(Source& source) {
     owed_late_++;
 }
 
+// Memory that is out costs the order only, here too.
+void Loop::owe_now(Source& source) {
+    if (owed_first_ < owed_round_end_ && owed_[owed_first_].source == &source) {
+        owed_[owed_first_].count++;
+        return;
+    }
+    if (!owed_.push({&source, 1})) return owe(source);
+    for (std::size_t i = owed_.size(); --i > owed_first_;) std::swap(owed_[i], owed_[i - 1]);
+    owed_round_end_++;
+}
+
 // Leaves each source one entry in this round and one in the next: for these attach() made room.
 void Loop::merge_owed() {
     owed_late_ = 0;

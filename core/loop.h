@@ -137,6 +137,7 @@ class Loop {
     }
     bool concluding() const { return owed_round_end_ != 0; }  // Outcomes are being told.
     void owe_late(Source&);    // The same, for what earlier ticks asked: before all of the others.
+    void owe_now(Source&);     // While outcomes are told: before what is left of this round.
     void finish(Source&);      // finish() runs in this tick's last phase.
     void flush_requests();     // Lets everything queued leave early: the arena is full.
     void hold() { held_++; }   // Keeps run() going, until as many release()s.

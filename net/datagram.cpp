@@ -210,6 +210,7 @@ void Datagram::State::close(bool abort) {
         each_undone([this](Request& request) {
             fail(request, Error{Code::canceled, Operation::send});
         });
+        collect();
     } else if (sends_wait) {
         const auto expire = [this] {
             flush_now();  // Time may have run out before the first chance to leave.
@@ -393,17 +394,13 @@ void Datagram::State::visit_undone(void (*visit)(void*, Request&), void* visitor
 // ---- Outcomes --------------------------------------------------------------------------------
 
 // Moves what has been done out of `waiting`: it is owed an outcome again. While outcomes are told
-// it would take the turns of those that are owed one already: the next tick has time for it.
+// that is the next one: none that was asked for later may come before it.
 void Datagram::State::collect() {
-    if (loop->concluding()) {
-        if (waiting.first) loop->request(*this);
-        return;
-    }
     RequestList undone;
     while (Request* request = waiting.pop()) {
         if (request->stage == Request::Stage::done) {
             done.push(*request);
-            loop->owe_late(*this);
+            loop->concluding() ? loop->owe_now(*this) : loop->owe_late(*this);
         } else {
             undone.push(*request);
         }
@@ -425,15 +422,6 @@ void Datagram::State::conclude() {
             waiting.push(*request);
             // Not before: even a look-up that answers at once costs its tick. It may do anything.
             if (request->stage == Request::Stage::named) request->name->start(*request->name);
-            // A step that has failed already is told before what fell with it, which has its own
-            // turn; and behind what was asked for earlier.
-            bool failed = !destroyed && request->kind != Request::Kind::send &&
-                          request->stage == Request::Stage::done;
-            while (failed) {
-                Request* const told = waiting.pop_done();
-                if (told) report(*told);
-                failed = told && !destroyed;
-            }
             return;
         }
     }

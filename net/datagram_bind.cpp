@@ -214,6 +214,7 @@ void Datagram::State::step_failed(Request& request, Failure failure) {
         fail(other, failure);
     });
     fail(request, std::move(failure));
+    collect();
 }
 
 void Datagram::State::fail_sends(const Failure& failure) {

@@ -103,16 +103,6 @@ struct RequestList {
         if (request && !(first = request->next)) last = nullptr;
         return request;
     }
-    // The first that is done; null when none is.
-    Request* pop_done() {
-        Request* before = nullptr;
-        Request* at = first;
-        while (at && at->stage != Request::Stage::done) before = std::exchange(at, at->next);
-        if (!at) return nullptr;
-        (before ? before->next : first) = at->next;
-        if (last == at) last = before;
-        return at;
-    }
 };
 
 }  // namespace net

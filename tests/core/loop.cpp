@@ -118,6 +118,15 @@ TEST_CASE("[1] what outlasted its tick was asked for first, and is concluded fir
     CHECK(journal == "a.conclude b.conclude");
     CHECK_FALSE(loop.turn());
     CHECK(journal == "a.conclude b.conclude a.conclude c.conclude");
+
+    // Unless it must not wait, as what was asked for later would come first.
+    journal.clear();
+    for (Probe* probe : {&a, &b, &c}) loop.owe(*probe);
+    a.on_conclude = [&](Probe&) {
+        for (int i = 0; i < 2; i++) loop.owe_now(c);
+    };
+    CHECK_FALSE(loop.turn());
+    CHECK(journal == "a.conclude c.conclude c.conclude b.conclude c.conclude");
 }
 
 TEST_CASE("[1] ends come in the order in which they were asked for, each once") {

@@ -261,6 +261,28 @@ TEST_CASE("[34] abort completes everything pending with ECANCELED") {
     CHECK(receiver.texts.size() == 1);
 }
 
+TEST_CASE("[31][34] abort inside a callback keeps the order of the calls") {
+    const Audit audit;
+    core::Loop loop;
+    Told told;
+    std::vector<LookupAnswer> answers;
+    Datagram sender(loop, Options{.type = Type::udp4,
+                                  .lookup = [&](std::string_view, Family, LookupAnswer answer) {
+                                      answers.push_back(std::move(answer));
+                                  }});
+    sender.on_error(told.failed());
+    sender.bind(0, "name.example");
+    sender.send("first", 9, told.sent());
+    sender.send("refused", -1, [&](const Failure&, std::size_t) {
+        told.add("refused");
+        sender.abort(told.word("close"));
+    });
+    sender.send("second", 9, [&](const Failure&, std::size_t) { told.add("second"); });
+    CHECK(runs_out(loop));
+    CHECK(told.text() == "refused send ECANCELED 127.0.0.1:9 second close");
+    answers.clear();
+}
+
 TEST_CASE("[34][24] abort leaves only 'close' of a bind and a connect") {
     const Audit audit;
     core::Loop loop;
