@@ -29,8 +29,10 @@ FUZZ_CXX     = clang++
 FUZZ_FLAGS   = -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZ_SECONDS = 20
 
-WALK_FLAGS   = -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all
-FAULTS       = 1
+SANITIZED_FLAGS = -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all
+FAULTS  = 1
+SEEDS   = 1000
+FIRST   = 1
 ROWS    =
 ROUNDS  = 7
 SECONDS = 0.1
@@ -384,6 +386,22 @@ WALKS = \
     tests/walk/real.walk \
     tests/walk/simulated.walk
 
+# `make swarm`: random schedules against a model of the contract.
+SWARM = \
+    tests/simulation/swarm/generate.o \
+    tests/simulation/swarm/isolate.o \
+    tests/simulation/swarm/main.o \
+    tests/simulation/swarm/model.o \
+    tests/simulation/swarm/outcomes.o \
+    tests/simulation/swarm/perform.o \
+    tests/simulation/swarm/places.o \
+    tests/simulation/swarm/run.o \
+    tests/simulation/swarm/sends.o \
+    tests/simulation/swarm/settings.o \
+    tests/simulation/swarm/shrink.o \
+    tests/simulation/swarm/traffic.o \
+    tests/simulation/swarm/words.o
+
 FUZZERS = \
     tests/fuzz/address.fuzz \
     tests/fuzz/block_list.fuzz
@@ -557,6 +575,12 @@ HEADERS = \
     tests/platform/support.h \
     tests/sanitizers.h \
     tests/simulation/support.h \
+    tests/simulation/swarm/isolate.h \
+    tests/simulation/swarm/model.h \
+    tests/simulation/swarm/places.h \
+    tests/simulation/swarm/plan.h \
+    tests/simulation/swarm/stage.h \
+    tests/simulation/swarm/traffic.h \
     tests/walk/memory.h \
     tests/walk/run.h \
     tests/walk/stage.h \
@@ -639,16 +663,23 @@ fuzz:
 	        -artifact_prefix=build/ || exit 1; \
 	done
 
+# What runs under the sanitizers, all of one library.
+sanitized:
+	mkdir -p build/sanitized
+	tar cf - Makefile $(HEADERS) $(LIBRARY:.o=.cpp) $(SIMULATION:.o=.cpp) $(WALK:.o=.cpp) \
+	    $(WALKS:.walk=.cpp) $(SWARM:.o=.cpp) | (cd build/sanitized && tar xf -)
+
 # The last one is the system without calls for batches, which makes many more calls: every tenth
 # will do.
-fault-walk:
-	mkdir -p build/walk
-	tar cf - Makefile $(HEADERS) $(LIBRARY:.o=.cpp) $(SIMULATION:.o=.cpp) $(WALK:.o=.cpp) \
-	    $(WALKS:.walk=.cpp) | (cd build/walk && tar xf -)
-	cd build/walk && $(MAKE) -j2 CXXFLAGS='$(WALK_FLAGS)' $(WALKS)
-	cd build/walk && tests/walk/simulated.walk --every=$(FAULTS) && \
-	    tests/walk/real.walk --every=$(FAULTS) && \
-	    tests/walk/real.walk --poor --single --every=$(FAULTS)0
+fault-walk: sanitized
+	cd build/sanitized && $(MAKE) -j2 CXXFLAGS='$(SANITIZED_FLAGS)' $(WALKS)
+	build/sanitized/tests/walk/simulated.walk --every=$(FAULTS)
+	build/sanitized/tests/walk/real.walk --every=$(FAULTS)
+	build/sanitized/tests/walk/real.walk --poor --single --every=$(FAULTS)0
+
+swarm: sanitized
+	cd build/sanitized && $(MAKE) -j2 CXXFLAGS='$(SANITIZED_FLAGS)' swarm.exe
+	build/sanitized/swarm.exe --seeds=$(SEEDS) --first=$(FIRST)
 
 # Peers that are not installed are left out, which is the script's business.
 bench: build/bench/ours build/bench/simulation build/bench/raw build/bench/driver
@@ -698,6 +729,7 @@ help:
 	@echo 'make fuzz     feeds parsers with noise, FUZZ_SECONDS=$(FUZZ_SECONDS) each; wants clang++'
 	@echo 'make fault-walk   fails every call of every scenario with every error, under sanitizers;'
 	@echo '              FAULTS=10: every tenth of these runs'
+	@echo 'make swarm    plays random schedules against a model: SEEDS=$(SEEDS) FIRST=$(FIRST)'
 	@echo 'make bench    measures us, our peers and the limit: ROWS="flood fanout" ROUNDS=$(ROUNDS)'
 	@echo '              SECONDS=$(SECONDS), each; into build/bench.tsv'
 	@echo 'make bench-plots  draws build/bench.tsv into PLOTS=$(PLOTS)'
@@ -758,6 +790,9 @@ build/bench/plots: $(BENCH_PLOTS)
 tests/walk/real.walk: $(WALK) tests/walk/real.o libvolley.a
 	$(LINK) -o $@ $(WALK) tests/walk/real.o libvolley.a $(LDLIBS)
 
+swarm.exe: $(SWARM) libvolley-simulation.a
+	$(LINK) -o $@ $(SWARM) libvolley-simulation.a $(LDLIBS)
+
 tests/walk/simulated.walk: $(WALK) tests/walk/simulated.o libvolley-simulation.a
 	$(LINK) -o $@ $(WALK) tests/walk/simulated.o libvolley-simulation.a $(LDLIBS)
 
@@ -806,7 +841,7 @@ $(SIMULATED:.simulated=.o): $(HEADERS) build/doctest.found
 $(WORLDS:.world=.o): $(HEADERS)
 $(WORLDS): libvolley-simulation.a
 $(BENCH) $(BENCH_PEERS): $(HEADERS)
-$(WALK) $(WALKS:.walk=.o): $(HEADERS)
+$(SWARM) $(WALK) $(WALKS:.walk=.o): $(HEADERS)
 $(TEST_OBJECTS): build/doctest.found
 $(PROGRAMS) $(ALL_TESTS:.run=.exe): tests/main.a libvolley.a
 $(SIMULATED_PROGRAMS): tests/main.a libvolley-simulation.a
@@ -814,5 +849,5 @@ $(EXAMPLES) $(THREADED_EXAMPLES): libvolley.a
 $(FUZZERS): libvolley.a
 $(FUZZERS:.fuzz=.o): $(HEADERS)
 
-.PHONY: default all demo programs test check fuzz fault-walk bench bench-plots install uninstall
-.PHONY: clean help
+.PHONY: default all demo programs test check fuzz sanitized fault-walk swarm bench bench-plots
+.PHONY: install uninstall clean help

@@ -51,6 +51,7 @@ function belongs(list, word) {
     if (list == "BENCH_CONTENDER") return word ~ /^tests\/bench\/[a-z_]+\.o$/
     if (list ~ /^BENCH_/) return word ~ "^tests/bench/" tolower(substr(list, 7)) "/.*\\.o$"
     if (list == "PUBLIC") return word ~ /^(core|net|platform)\/.*\.h$/
+    if (list == "SWARM") return word ~ /^tests\/simulation\/swarm\/.*\.o$/
     if (list == "HEADERS") return word ~ /\.h$/
     return 1
 }

@@ -1,0 +1,417 @@
+// What the library tells, held against what it was asked: each request has one outcome, of those
+// that the contract allows, never inside a call, in its order.
+#include <algorithm>
+
+#include "tests/simulation/swarm/stage.h"
+
+namespace swarm {
+
+namespace {
+
+constexpr const char* const moment_names[] = {
+    "outside", "message", "listening", "connect", "error", "close", "drain", "sent", "timer",
+    "post", "look-up"};
+
+bool begins(const std::string& text, const char* with) { return text.starts_with(with); }
+
+}  // namespace
+
+// ---- Every callback ----------------------------------------------------------------------------
+
+bool Stage::enter(Moment moment, Socket* socket, std::uint8_t host, std::string_view text) {
+    if (over_) return false;
+    outcome_.events++;
+    const std::string who = socket ? "s" + std::to_string(socket->number) : "";
+    note(who + " " + moment_names[static_cast<std::size_t>(moment)] + " " + std::string(text));
+    Node& node = nodes_[host];
+    node.happened[static_cast<std::size_t>(moment)]++;
+    if (calls_ > 0) fail("a callback ran inside a call");
+    if (socket && socket->life == Life::destroyed) fail("a destroyed socket called back");
+    for (const Request* request : node.prompt) {
+        if (node.loop->tick() > request->tick + 1) fail("an outcome is late");
+    }
+    if (socket && !over_) audit(*socket);
+    return !over_;
+}
+
+// What is planned for this callback is done at its end. Nothing of the caller's is looked at
+// afterwards: it may be gone.
+void Stage::leave(Moment moment, std::uint8_t host) {
+    const std::uint32_t count = nodes_[host].happened[static_cast<std::size_t>(moment)];
+    for (const Operation& each : plan_.operations) {
+        if (over_ || ending_) return;
+        if (each.moment != moment || each.at != count) continue;
+        if (plan_.sockets[each.socket].host == host) perform(each);
+    }
+}
+
+// ---- Requests ----------------------------------------------------------------------------------
+
+// One that is told: of those of its loop that need no waiting, none from before may be untold.
+void Stage::check_prompt(Socket& socket, const Request& request) {
+    for (const Request* each : nodes_[socket.host].prompt) {
+        if (each->number >= request.number) continue;
+        return fail("an outcome came before that of an earlier call");
+    }
+}
+
+// An 'error' does not say whose it is, and so nothing of the order.
+void Stage::check_order(Socket& socket, const Request& request) {
+    const bool known = request.kind == Request::Kind::send && request.callback;
+    if (!known || request.destination.empty()) return;
+    for (const Request& each : socket.requests) {
+        if (each.number >= request.number) return;
+        const bool waits = each.kind == Request::Kind::send && each.callback && each.may_pass &&
+                           !each.told && !each.dropped && !each.prompt();
+        if (waits && each.destination == request.destination) {
+            return fail("a send was told before an earlier one to the same destination");
+        }
+    }
+}
+
+void Stage::told(Socket& socket, Request& request, const std::string& text) {
+    if (request.told && !request.blurred) return fail("a second outcome of one request");
+    if (request.dropped) return fail("an outcome of a request that was closed or destroyed");
+    if (socket.close_told && !request.closing) return fail("an outcome after 'close'");
+    const bool canceled = socket.aborted && begins(text, "send ECANCELED");
+    const bool late = socket.life == Life::closing && begins(text, "send ETIMEDOUT") &&
+                      now(socket.host) >= socket.closed_at + socket.plan.linger_ms * 1'000'000ll;
+    if (text.empty() ? !request.may_pass || !request.may_succeed
+                     : !canceled && !late && !may_fail_with(request, text)) {
+        std::string wanted;
+        for (const std::string& each : request.failures) wanted += "\n    or " + each;
+        return fail("a request came to '" + text + "', not to" +
+                    (request.may_pass && request.may_succeed ? "\n    success" : "") + wanted);
+    }
+    check_prompt(socket, request);
+    if (!begins(text, "send ENOBUFS")) {
+        check_order(socket, request);
+    } else if (request.callback || !socket.plan.deaf) {
+        socket.drain_owed = true;
+    }
+    request.told = true;
+    std::erase(nodes_[socket.host].prompt, &request);
+    if (text.empty() || request.kind == Request::Kind::send || request.is_refusal(text)) return;
+    for (Request& each : socket.requests) {
+        const bool relies = std::find(each.relies.begin(), each.relies.end(), &request) !=
+                            each.relies.end();
+        if (relies && !each.callback && !each.told) each.excused = true;
+    }
+}
+
+void Stage::told_send(std::uint32_t number, Request* request, const net::Failure& failure,
+                      std::size_t bytes) {
+    Socket& socket = sockets_[number];
+    const std::string text = failure.text();
+    if (!enter(Moment::sent, &socket, socket.host, std::to_string(request->number) + " " + text)) {
+        return;
+    }
+    told(socket, *request, text);
+    Record& record = traffic_.at(request->record);
+    record.bytes.reset();  // The caller's again: whoever looks at them now is caught.
+    (failure ? record.failed : record.succeeded) = true;
+    if (bytes != (failure ? 0 : request->size)) fail("a send said the wrong number of bytes");
+    if (failure && !record.received.empty()) fail("a send failed whose datagram had arrived");
+    if (!failure && socket.open() && !socket.is_local()) {
+        if (!socket.bound || socket.listened == 0) fail("a send was told before 'listening'");
+        for (const Request* step : request->relies) {
+            if (!step->told && !step->maybe && !step->dropped && !step->excused) {
+                fail("a send was told before the step it waited for");
+            }
+        }
+    }
+    leave(Moment::sent, socket.host);
+}
+
+void Stage::told_listening(std::uint32_t number) {
+    Socket& socket = sockets_[number];
+    if (!enter(Moment::listening, &socket, socket.host, "")) return;
+    if (!socket.open()) return fail("'listening' after close()");
+    const auto found = std::find_if(
+        socket.requests.begin(), socket.requests.end(), [](const Request& each) {
+            return each.kind == Request::Kind::bind && each.may_pass && !each.told &&
+                   !each.dropped;
+        });
+    if (found == socket.requests.end()) return fail("'listening' that nobody asked for");
+    told(socket, *found, "");
+    socket.listening = &*found;
+    socket.listened++;
+    const auto local = socket.object->address();
+    if (!local) return fail("'listening', and no address");
+    const auto fits = [&](const net::Address& wanted) {
+        return socket.is_local() ? wanted.host() == local->host()
+                                 : (wanted.port == 0 ? local->port != 0
+                                                     : wanted.port == local->port) &&
+                                       (wanted.is_unspecified() || wanted.host() == local->host());
+    };
+    const auto& wanted = found->addresses;
+    if (std::none_of(wanted.begin(), wanted.end(), fits)) fail("bound to another address");
+    socket.bound = true;
+    if (socket.local.family == net::Family::none) socket.local = *local;
+    socket.ports.insert(local->port);
+    socket.bound_at = now(socket.host);
+    leave(Moment::listening, socket.host);
+}
+
+void Stage::told_bind(std::uint32_t number, Request* request) {
+    Socket& socket = sockets_[number];
+    if (!enter(Moment::listening, &socket, socket.host, "callback")) return;
+    if (socket.listening != request) fail("the callback of a bind without its 'listening'");
+    if (request->called) fail("the callback of a bind was called twice");
+    request->called = true;
+    leave(Moment::listening, socket.host);
+}
+
+void Stage::told_connected(std::uint32_t number) {
+    Socket& socket = sockets_[number];
+    if (!enter(Moment::connect, &socket, socket.host, "")) return;
+    if (!socket.open()) return fail("'connect' after close()");
+    const auto waits = [](const Request& each) {
+        return each.kind == Request::Kind::connect && each.may_pass && !each.told &&
+               !each.dropped && !each.event_told;
+    };
+    auto found = std::find_if(socket.requests.begin(), socket.requests.end(),
+                              [&](const Request& each) { return waits(each) && !each.excused; });
+    if (found == socket.requests.end()) {  // One that an 'error' seemed to have spoken for.
+        found = std::find_if(socket.requests.begin(), socket.requests.end(), waits);
+    }
+    if (found == socket.requests.end()) return fail("'connect' that nobody asked for");
+    if (!found->may_succeed) return fail("'connect', though it cannot succeed");
+    for (const Request* step : found->relies) {
+        const bool waited = !step->told && !step->maybe && !step->dropped && !step->excused;
+        if (waited) fail("'connect' before 'listening'");
+    }
+    check_prompt(socket, *found);
+    found->event_told = true;
+    std::erase(nodes_[socket.host].prompt, &*found);
+    const auto remote = socket.object->remote_address();
+    if (!found->spent) {
+        if (!remote) return fail("'connect', and no remote address");
+        socket.connected = true;
+        socket.peer = *remote;
+    }
+    if (!found->callback) told(socket, *found, "");
+    leave(Moment::connect, socket.host);
+}
+
+void Stage::told_connect(std::uint32_t number, Request* request, const net::Failure& failure) {
+    Socket& socket = sockets_[number];
+    const std::string text = failure.text();
+    if (!enter(Moment::connect, &socket, socket.host, "callback " + text)) return;
+    if (failure && request->event_told) fail("'connect', and then a failure");
+    if (!failure && !request->event_told) fail("a callback of connect before its event");
+    told(socket, *request, text);
+    leave(Moment::connect, socket.host);
+}
+
+// ---- Errors ------------------------------------------------------------------------------------
+
+namespace {
+
+// Whether an 'error' may be the outcome of this request, which has no callback to tell.
+bool may_be(const Socket& socket, const Request& request, const std::string& text,
+            std::uint64_t tick) {
+    if (request.callback && request.kind != Request::Kind::bind) return false;
+    if (socket.close_told && !request.closing) return false;
+    if ((request.told && !request.blurred) || request.dropped || request.event_told) return false;
+    const bool refusal = request.is_refusal(text) || begins(text, "send ENOBUFS");
+    if (refusal && tick > request.tick + 1) return false;
+    const bool send = request.kind == Request::Kind::send;
+    if (send && socket.aborted && begins(text, "send ECANCELED")) return true;
+    if (send && !socket.open() && begins(text, "send ETIMEDOUT")) return true;
+    return may_fail_with(request, text);
+}
+
+}  // namespace
+
+// The oldest one whose error this may be; null when there is none.
+Request* Stage::explanation(Socket& socket, const std::string& text) {
+    if (socket.life == Life::destroyed) return nullptr;
+    const std::uint64_t tick = loop_of(socket.host).tick();
+    for (Request& each : socket.requests) {
+        if (each.is_refusal(text) && may_be(socket, each, text, tick)) return &each;
+    }
+    for (const int doubts : {0, 1, 2}) {  // Those that nothing else has spoken for come first.
+        for (Request& each : socket.requests) {
+            const int doubt = each.blurred ? 2 : each.excused ? 1 : 0;
+            if (doubt == doubts && may_be(socket, each, text, tick)) return &each;
+        }
+    }
+    return nullptr;
+}
+
+void Stage::told_silently(Socket& socket, Request& request, const std::string& text) {
+    told(socket, request, text);
+    request.blurred = request.kind == Request::Kind::send && !request.is_refusal(text);
+}
+
+// What ICMP had to say: of a socket that is or was connected, once a tick.
+bool Stage::is_complaint(Socket& socket, const std::string& text) {
+    if (!begins(text, "recvmsg ") || !socket.open() || socket.peers.empty()) return false;
+    std::uint64_t& tick = socket.complaints[text];
+    const std::uint64_t before = std::exchange(tick, loop_of(socket.host).tick());
+    const bool first = before != tick;
+    if (!first) fail("two errors of one code in a tick: " + text);
+    return true;
+}
+
+void Stage::told_error(std::uint32_t number, const std::string& text) {
+    Socket& socket = sockets_[number];
+    if (!enter(Moment::error, &socket, socket.host, text)) return;
+    if (Request* request = explanation(socket, text)) {
+        told_silently(socket, *request, text);
+    } else if (!is_complaint(socket, text)) {
+        return fail("an 'error' that nothing explains: " + text);
+    }
+    leave(Moment::error, socket.host);
+}
+
+// It does not say whose it is.
+void Stage::told_unhandled(std::uint8_t host, const std::string& text) {
+    if (!enter(Moment::error, nullptr, host, "unhandled " + text)) return;
+    Socket* whose = nullptr;
+    Request* request = nullptr;
+    bool complaint = false;
+    for (Socket& each : sockets_) {
+        if (!each.plan.deaf || each.host != host) continue;
+        Request* const found = explanation(each, text);
+        if (!found && !complaint) complaint = is_complaint(each, text);
+        if (!found || (request && request->number < found->number)) continue;
+        whose = &each;
+        request = found;
+    }
+    if (request) told_silently(*whose, *request, text);
+    if (request || complaint) return leave(Moment::error, host);
+    fail("an unhandled error that nothing explains: " + text);
+}
+
+// ---- Events ------------------------------------------------------------------------------------
+
+void Stage::told_message(std::uint32_t number, const net::Message& message) {
+    Socket& socket = sockets_[number];
+    const std::string text = std::to_string(message.size()) + " bytes from " +
+                             written(message.sender);
+    if (!enter(Moment::message, &socket, socket.host, text)) return;
+    if (!socket.open()) return fail("'message' after close()");
+    if (socket.listened == 0) return fail("'message' before 'listening'");
+    if (message.truncated) return fail("a datagram was cut");
+    if (socket.plan.receive_list && message.sender.unmapped().host() == host_text(0, false)) {
+        return fail("'message' of a blocked sender");
+    }
+    const auto peer = socket.object->remote_address();
+    if (peer && (peer->port != message.sender.port || peer->host() != message.sender.host())) {
+        return fail("a connected socket heard a stranger");
+    }
+    const std::string wrong = traffic_.receive(sockets_, socket, message.bytes, message.sender,
+                                               plan_.world);
+    if (!wrong.empty()) return fail(wrong);
+    message_ = &message;
+    message_socket_ = number;
+    leave(Moment::message, socket.host);
+    message_ = nullptr;
+}
+
+void Stage::told_close(std::uint32_t number) {
+    Socket& socket = sockets_[number];
+    if (!enter(Moment::close, &socket, socket.host, "")) return;
+    if (socket.life != Life::closing || socket.close_told) return fail("'close' out of turn");
+    for (const Request& each : socket.requests) {
+        const bool owed = (each.callback || each.prompt()) && !each.told && !each.dropped &&
+                          !each.excused && !each.maybe;
+        if (owed && !each.closing && each.kind != Request::Kind::bind) {
+            return fail("'close' before the outcome of request " + std::to_string(each.number));
+        }
+    }
+    const std::int64_t waited = now(socket.host) - socket.closed_at;
+    const std::int64_t linger = socket.plan.linger_ms * 1'000'000ll;
+    if (socket.waits_to_close ? waited > linger + 5'000'000
+                              : loop_of(socket.host).tick() > socket.closed_tick + 2) {
+        return fail("'close' is late");
+    }
+    socket.close_told = true;
+    socket.life = Life::closed;
+    socket.bound = socket.connected = false;
+    audit(socket);
+    for (Record& each : traffic_.all()) {
+        if (each.sender == number) each.bytes.reset();
+    }
+    leave(Moment::close, socket.host);
+}
+
+void Stage::told_drain(std::uint32_t number) {
+    Socket& socket = sockets_[number];
+    if (!enter(Moment::drain, &socket, socket.host, "")) return;
+    if (!socket.open()) return fail("'drain' after close()");
+    if (!std::exchange(socket.overflowed, false)) return fail("'drain', and nothing was refused");
+    socket.drain_owed = false;
+    leave(Moment::drain, socket.host);
+}
+
+// ---- What the questions answer -----------------------------------------------------------------
+
+void Stage::audit(Socket& socket) {
+    if (socket.life == Life::destroyed || over_) return;
+    for (Request& each : socket.requests) {  // By now it would have been told.
+        const std::uint64_t tick = loop_of(socket.host).tick() + (between_turns_ ? 1 : 0);
+        const bool gone = each.maybe && !each.told && tick > each.tick + 1;
+        if (gone) each.dropped = true;
+    }
+    audit_steps(socket);
+    audit_queue(socket);
+}
+
+void Stage::audit_steps(Socket& socket) {
+    const auto local = socket.object->address();
+    const auto remote = socket.object->remote_address();
+    if (!local && local.error().code != platform::Code::bad_descriptor) {
+        fail("address() failed with " + net::text(local.error()));
+    }
+    if (!remote && remote.error().code != platform::Code::not_connected_to_peer) {
+        fail("remote_address() failed with " + net::text(remote.error()));
+    }
+    if (socket.life == Life::closing || socket.adrift) return;
+    if (socket.life == Life::closed) {
+        if (local || remote) fail("a closed socket has an address");
+        return;
+    }
+    if (socket.bound && !local) return fail("a bound socket has lost its address");
+    if (socket.bound && local->port != socket.local.port) {
+        return fail("a bound socket has another port: " + written(*local));
+    }
+    if (!socket.bound && local && !socket.has_untold(Request::Kind::bind)) {
+        return fail("an address that nobody asked for");
+    }
+    if (socket.connected && !remote) return fail("a connected socket has lost its peer");
+    if (socket.connected && written(*remote) != written(socket.peer)) {
+        return fail("a connected socket has another peer");
+    }
+    const auto may_connect = [](const Request& each) {
+        return each.kind == Request::Kind::connect && each.excused && !each.told;
+    };
+    const bool asked = socket.has_untold(Request::Kind::connect) ||
+                       std::any_of(socket.requests.begin(), socket.requests.end(), may_connect);
+    if (!socket.connected && remote && !asked) {
+        return fail("a peer that nobody asked for");
+    }
+}
+
+void Stage::audit_queue(Socket& socket) {
+    const std::size_t count = socket.object->get_send_queue_count();
+    const std::size_t size = socket.object->get_send_queue_size();
+    std::size_t count_max = 0;
+    std::size_t size_max = 0;
+    for (const Request& each : socket.requests) {
+        const bool queued = each.kind == Request::Kind::send && each.may_pass &&
+                            (!each.told || each.blurred) && !each.dropped;
+        count_max += queued;
+        size_max += queued ? each.size : 0;
+    }
+    if (count > count_max || size > size_max) fail("more is queued than was asked for");
+    if (count == 0 && size != 0) fail("no datagrams are queued, and yet bytes");
+    if (count > 1 && (count > socket.plan.datagrams_max || size > socket.plan.bytes_max)) {
+        fail("the queue is over its bound");
+    }
+    if (!socket.open() && !socket.waits_to_close && count > 0) fail("a closed socket has a queue");
+}
+
+}  // namespace swarm

@@ -1,0 +1,161 @@
+// Delta debugging (Zeller, Hildebrandt 2002): halves of the operations are left out, then quarters,
+// down to single ones; what is left is made plainer, field by field. A smaller plan counts if it
+// fails with the same words, whatever the numbers in them.
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "tests/simulation/swarm/isolate.h"
+
+namespace swarm {
+
+namespace {
+
+constexpr int tries_max = 3000;
+
+// Its first line, without numbers.
+std::string kind_of(const std::string& failure) {
+    std::string kind;
+    for (const char each : failure.substr(0, failure.find('\n'))) {
+        if (!std::isdigit(static_cast<unsigned char>(each))) kind += each;
+    }
+    return kind;
+}
+
+class Shrinker {
+   public:
+    Shrinker(Plan plan, const std::string& failure)
+        : plan_(std::move(plan)), kind_(kind_of(failure)) {}
+
+    Plan run() {
+        for (bool changed = true; changed && tries_ < tries_max;) {
+            changed = leave_out();
+            changed = plainer_operations() || changed;
+            changed = plainer_sockets() || changed;
+            changed = plainer_world() || changed;
+        }
+        return plan_;
+    }
+
+   private:
+    bool keep(const Plan& smaller) {
+        if (++tries_ > tries_max || kind_of(judge_apart(smaller, true)) != kind_) return false;
+        plan_ = smaller;
+        return true;
+    }
+
+    bool leave_out() {
+        bool changed = false;
+        for (std::size_t size = std::max<std::size_t>(plan_.operations.size() / 2, 1);; size /= 2) {
+            for (std::size_t begin = 0; begin < plan_.operations.size();) {
+                Plan smaller = plan_;
+                const std::size_t end = std::min(begin + size, smaller.operations.size());
+                smaller.operations.erase(
+                    smaller.operations.begin() + static_cast<std::ptrdiff_t>(begin),
+                    smaller.operations.begin() + static_cast<std::ptrdiff_t>(end));
+                keep(smaller) ? static_cast<void>(changed = true) : static_cast<void>(begin = end);
+            }
+            if (size <= 1) return changed;
+        }
+    }
+
+    // A field to a value, if the plan still fails then.
+    template <class Field, class Value>
+    bool set(Field& field, Value value) {
+        const auto wanted = static_cast<Field>(value);
+        if (field == wanted) return false;
+        const auto before = std::exchange(field, wanted);
+        const Plan smaller = plan_;
+        field = before;
+        return keep(smaller);
+    }
+
+    bool plainer_operations() {
+        bool changed = false;
+        const auto each = [&](auto change) {
+            for (std::size_t i = 0; i < plan_.operations.size(); i++) {
+                changed = change(plan_.operations[i]) || changed;
+            }
+        };
+        each([this](Operation& it) { return set(it.callback, false); });
+        each([this](Operation& it) { return set(it.target, Target::none); });
+        each([this](Operation& it) { return set(it.form, Form::text); });
+        each([this](Operation& it) {
+            return set(it.number, 0) || (it.number > 17 && set(it.number, 17));
+        });
+        each([this](Operation& it) { return it.port != 1000 && set(it.port, 1000); });
+        each([this](Operation& it) { return it.moment == Moment::outside && set(it.at, 0); });
+        return changed;
+    }
+
+    bool plainer_sockets() {
+        bool changed = false;
+        const SocketPlan plain;
+        for (std::size_t i = 0; i < plan_.sockets.size(); i++) {
+            const auto plainer = [&](auto SocketPlan::*field) {
+                changed = set(plan_.sockets[i].*field, plain.*field) || changed;
+            };
+            plainer(&SocketPlan::host);
+            plainer(&SocketPlan::type);
+            plainer(&SocketPlan::reuse_addr);
+            plainer(&SocketPlan::reuse_port);
+            plainer(&SocketPlan::ipv6_only);
+            plainer(&SocketPlan::segmentation);
+            plainer(&SocketPlan::deaf);
+            plainer(&SocketPlan::batches);
+            plainer(&SocketPlan::send_list);
+            plainer(&SocketPlan::receive_list);
+            plainer(&SocketPlan::recv_buffer_size);
+            plainer(&SocketPlan::send_buffer_size);
+            plainer(&SocketPlan::datagrams_max);
+            plainer(&SocketPlan::bytes_max);
+            plainer(&SocketPlan::linger_ms);
+            plainer(&SocketPlan::names);
+        }
+        // Those that nothing is done with, from the last one on.
+        while (plan_.sockets.size() > 1) {
+            const std::size_t last = plan_.sockets.size() - 1;
+            const bool used = std::any_of(plan_.operations.begin(), plan_.operations.end(),
+                                          [&](const Operation& it) { return it.socket == last; });
+            Plan smaller = plan_;
+            smaller.sockets.pop_back();
+            if (used || !keep(smaller)) break;
+            changed = true;
+        }
+        return changed;
+    }
+
+    bool plainer_world() {
+        bool changed = false;
+        const WorldPlan plain;
+        const auto plainer = [&](auto WorldPlan::*field) {
+            changed = set(plan_.world.*field, plain.*field) || changed;
+        };
+        plainer(&WorldPlan::jitter_ms);
+        plainer(&WorldPlan::loss);
+        plainer(&WorldPlan::duplicate);
+        plainer(&WorldPlan::reorder);
+        plainer(&WorldPlan::bandwidth);
+        plainer(&WorldPlan::queue);
+        plainer(&WorldPlan::mtu);
+        plainer(&WorldPlan::fragments);
+        plainer(&WorldPlan::delay_ms);
+        plainer(&WorldPlan::heartbeat);
+        const bool one_host = std::all_of(plan_.sockets.begin(), plan_.sockets.end(),
+                                          [](const SocketPlan& it) { return it.host == 0; });
+        if (one_host) plainer(&WorldPlan::hosts);
+        return changed;
+    }
+
+    Plan plan_;
+    std::string kind_;
+    int tries_ = 0;
+};
+
+}  // namespace
+
+Plan shrink(Plan plan, const std::string& failure) {
+    return Shrinker(std::move(plan), failure).run();
+}
+
+}  // namespace swarm
