@@ -52,6 +52,13 @@ PORTABLE = \
     net/arena.o \
     net/arrivals.o \
     net/block_list.o \
+    net/cluster.o \
+    net/cluster_channels.o \
+    net/cluster_link.o \
+    net/cluster_processes.o \
+    net/cluster_protocol.o \
+    net/cluster_sockets.o \
+    net/cluster_worker.o \
     net/coroutine.o \
     net/datagram.o \
     net/datagram_bind.o \
@@ -99,6 +106,8 @@ SYSTEMS = \
     platform/posix_membership.o \
     platform/posix_message.o \
     platform/posix_packets.o \
+    platform/posix_process_channel.o \
+    platform/posix_processes.o \
     platform/posix_resolve.o \
     platform/posix_sockets.o \
     platform/posix_system_options.o \
@@ -110,6 +119,7 @@ SYSTEMS = \
     platform/windows_membership.o \
     platform/windows_packets.o \
     platform/windows_paths.o \
+    platform/windows_processes.o \
     platform/windows_resolve.o \
     platform/windows_segmentation.o \
     platform/windows_sockets.o \
@@ -128,6 +138,7 @@ SIMULATION = \
     platform/simulation/network.o \
     platform/simulation/options.o \
     platform/simulation/poller.o \
+    platform/simulation/processes.o \
     platform/simulation/registry.o \
     platform/simulation/resolve.o \
     platform/simulation/sockets.o \
@@ -147,6 +158,7 @@ TOOL = \
     tools/volley/session.o
 
 EXAMPLES = \
+    tools/examples/cluster_multicast.example \
     tools/examples/connected_send.example \
     tools/examples/coroutine_client.example \
     tools/examples/coroutine_echo.example \
@@ -200,6 +212,11 @@ TESTS = \
     tests/net/blocking.run \
     tests/net/close.run \
     tests/net/close_inside.run \
+    tests/net/cluster.run \
+    tests/net/cluster_absent.run \
+    tests/net/cluster_deaths.run \
+    tests/net/cluster_life.run \
+    tests/net/cluster_protocol.run \
     tests/net/connect.run \
     tests/net/connect_faults.run \
     tests/net/coroutines.run \
@@ -282,6 +299,8 @@ SIMULATED_TESTS = \
     tests/net/blocking.simulated \
     tests/net/close.simulated \
     tests/net/close_inside.simulated \
+    tests/net/cluster_absent.simulated \
+    tests/net/cluster_protocol.simulated \
     tests/net/connect.simulated \
     tests/net/coroutines.simulated \
     tests/net/coroutines_cut_short.simulated \
@@ -404,7 +423,8 @@ SWARM = \
 
 FUZZERS = \
     tests/fuzz/address.fuzz \
-    tests/fuzz/block_list.fuzz
+    tests/fuzz/block_list.fuzz \
+    tests/fuzz/cluster.fuzz
 
 # `make bench`: what all contenders are made of, each of them, and who runs them.
 BENCH_CONTENDER = \
@@ -481,6 +501,11 @@ HEADERS = \
     net/arrivals.h \
     net/block_list.h \
     net/block_pool.h \
+    net/cluster.h \
+    net/cluster_link.h \
+    net/cluster_protocol.h \
+    net/cluster_sockets.h \
+    net/cluster_state.h \
     net/coroutine.h \
     net/counters.h \
     net/datagram.h \
@@ -511,6 +536,7 @@ HEADERS = \
     platform/platform.h \
     platform/poll_set.h \
     platform/posix_address.h \
+    platform/posix_channel_pair.h \
     platform/posix_clock.h \
     platform/posix_control.h \
     platform/posix_error.h \
@@ -565,6 +591,7 @@ HEADERS = \
     tests/core/aligned_memory.h \
     tests/core/probe.h \
     tests/core/scarce_memory.h \
+    tests/net/cluster.h \
     tests/net/faults.h \
     tests/net/outcomes.h \
     tests/net/receiver.h \
@@ -605,6 +632,7 @@ PUBLIC = \
     core/timers.h \
     net/address.h \
     net/block_list.h \
+    net/cluster.h \
     net/coroutine.h \
     net/counters.h \
     net/datagram.h \

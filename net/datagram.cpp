@@ -151,6 +151,7 @@ void Datagram::State::close_descriptor() {
         if (extras && extras->claim.inode != 0) exchange->seldom.release_path(*this);
         if (counters) counters->overflowed += platform::overflow_count(socket);
         platform::close(std::exchange(socket, {}));
+        if (std::exchange(in_cluster, false)) exchange->seldom.unshare(*this);
     }
     exchange->peers.release(std::exchange(peer, PeerTable::none));
     binding = Binding::unbound;
@@ -310,6 +311,7 @@ void Datagram::State::refuse_failure(Failure failure, Outcome outcome) {
 
 void Datagram::State::complete_other(Request& request) {
     if (request.stage == Request::Stage::named) Name::cancel(request);
+    if (request.stage == Request::Stage::shared) exchange->seldom.unshare(*this);
     free_storage(request);
     if (request.stage == Request::Stage::done) return;
     request.stage = Request::Stage::done;

@@ -245,7 +245,7 @@ class Datagram {
     // On an interface by name, index or address; without one the system chooses where to join, and
     // all are left. Binds implicitly. ERR_MISSING_ARGS, EINVAL, EADDRINUSE (joined already),
     // EADDRNOTAVAIL (not joined), ENODEV (no such interface), EALREADY (a bind to a name is under
-    // way), ENOMEM. With Options::rejoin the interfaces are looked at once a second: what was
+    // way, or one that a cluster's primary does), ENOMEM. With Options::rejoin the interfaces are looked at once a second: what was
     // joined by name, index or address is joined again on an interface that has come back, what
     // was joined everywhere on new ones too, until it is left.
     Error add_membership(std::string_view group, Interface = {});
@@ -280,6 +280,7 @@ class Datagram {
     friend struct Name;
     friend class Receiver;
     friend class Sending;
+    friend class ClusterWorker;
     State* state_;
 };
 

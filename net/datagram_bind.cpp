@@ -24,9 +24,10 @@ Error Datagram::State::check_connect(int port) const {
 }
 
 // The callback becomes a one-shot listener of 'listening', whose id the request remembers.
-Request* Datagram::State::make_bind(Request::Kind kind, Listener listener) {
+Request* Datagram::State::make_bind(Request::Kind kind, Listener listener, bool shared) {
     Request* request = make_request(kind, {});
     if (!request) return nullptr;
+    request->shared = shared;
     if (listener) request->size = listen_once(std::move(listener));
     binding = Binding::binding;
     steps++;
@@ -42,18 +43,18 @@ void Datagram::bind(int port, Listener listener) {
         return state_->refuse({Code::missing_argument, Operation::bind}, {});
     }
     state_->ask_bind(Address::any(state_->family(), static_cast<std::uint16_t>(port)),
-                     std::move(listener));
+                     std::move(listener), true);
 }
 
 void Datagram::bind(const Address& local, Listener listener) {
     if (!state_ || !state_->loop) return;
     if (const Error refusal = state_->check_bind(0)) return state_->refuse(refusal, {});
     state_->may_bind_paths();
-    state_->ask_bind(local, std::move(listener));
+    state_->ask_bind(local, std::move(listener), !state_->exclusive);
 }
 
-void Datagram::State::ask_bind(const Endpoint& local, Listener listener) {
-    Request* request = make_bind(Request::Kind::bind, std::move(listener));
+void Datagram::State::ask_bind(const Endpoint& local, Listener listener, bool shared) {
+    Request* request = make_bind(Request::Kind::bind, std::move(listener), shared);
     if (!request) return;
     request->peer = exchange->peers.hold(local);
     ask(*request);
@@ -80,18 +81,22 @@ void Datagram::bind(std::string_view path, Listener listener) {
 
 void Datagram::adopt(std::intptr_t descriptor, Listener listener) {
     if (!state_ || !state_->loop) return;
-    if (const Error refusal = state_->check_bind(0)) return state_->refuse(refusal, {});
-    Request* request = state_->make_bind(Request::Kind::adopt, std::move(listener));
+    state_->ask_adopt(descriptor, std::move(listener), false);
+}
+
+void Datagram::State::ask_adopt(std::intptr_t descriptor, Listener listener, bool shared) {
+    if (const Error refusal = check_bind(0)) return refuse(refusal, {});
+    Request* request = make_bind(Request::Kind::adopt, std::move(listener), shared);
     if (!request) return;
     request->descriptor = descriptor;
-    state_->exchange->seldom.adopt = [](State& self, std::intptr_t given) {
+    exchange->seldom.adopt = [](State& self, std::intptr_t given) {
         return self.adopt_now(given);
     };
-    state_->ask(*request);
+    ask(*request);
 }
 
 void Datagram::State::bind_any() {
-    ask_bind(Address::any(family()), {});
+    ask_bind(Address::any(family()), {}, false);
 }
 
 void Datagram::connect(int port, ConnectCallback callback) {
@@ -152,8 +157,9 @@ void Datagram::State::take_steps() {
                 if (is_step(*at) && at->stage != Request::Stage::done) step = at;
             }
         }
-        if (!step || step->stage == Request::Stage::named) return;
-        take_step(*step);
+        if (!step || step->stage != Request::Stage::ready) return;
+        const auto share = step->shared ? exchange->seldom.share : nullptr;
+        if (!share || !share(*this, *step)) take_step(*step);
     }
     if (is_local() && !socket && queued_count > 0) {
         if (const Error failed = open()) fail_sends(Failure(failed));
@@ -339,6 +345,7 @@ Error Datagram::State::adopt_now(std::intptr_t descriptor) {
 
 void Datagram::State::take_over(Request& request) {
     if (request.kind != Request::Kind::adopt) return;
+    if (request.shared && exchange->seldom.share) return;  // That descriptor is the primary's.
     (void)exchange->seldom.adopt(*this, request.descriptor);
 }
 

@@ -121,8 +121,9 @@ struct Datagram::State : core::Source {
     // ---- bind, connect (datagram_bind.cpp) -----------------------------------------------------
     Error check_bind(int port) const;
     Error check_connect(int port) const;
-    Request* make_bind(Request::Kind, Listener);
-    void ask_bind(const Endpoint&, Listener);
+    Request* make_bind(Request::Kind, Listener, bool shared);
+    void ask_bind(const Endpoint&, Listener, bool shared);
+    void ask_adopt(std::intptr_t descriptor, Listener, bool shared);
     void may_bind_paths();
     Request* make_connect(Outcome);
     // A unix socket that only sends needs no name; the others get a port of the kernel's choice.
@@ -301,6 +302,8 @@ struct Datagram::State : core::Source {
     bool listening_due = false;   // No message before it.
     bool destroyed = false;
     bool icmp_queue = false;      // The error queue tells of refusals, so calls need not.
+    bool exclusive = false;       // The bind that is being asked for is not to be shared.
+    bool in_cluster = false;      // The socket is the primary's, and other workers have it too.
     bool out_of_memory = false;   // A request could not even be made: one 'error' says so.
     bool refused_full = false;    // 'drain' is owed when the queue has emptied.
     bool blocked = false;         // Until the poller says writable,

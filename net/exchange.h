@@ -55,6 +55,11 @@ struct Exchange : core::Service {
         const PacketInfo* (*spell_out)(Exchange&, const Request&, std::size_t place) = nullptr;
         Result<std::size_t> (*send_uncut)(Datagram::State&,
                                           std::span<const platform::Outgoing>) = nullptr;
+        // Of a cluster's worker: asks for the socket of a bind, unless there is nothing to
+        // share (false), and gives it back.
+        bool (*share)(Datagram::State&, Request&) = nullptr;
+        void (*unshare)(Datagram::State&) = nullptr;
+        core::Source* worker = nullptr;  // Whose functions these are.
     };
     Seldom seldom;
 

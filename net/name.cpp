@@ -96,7 +96,8 @@ void Datagram::bind(int port, std::string_view address, Listener listener) {
                               Address::any(state_->family()));
     if (local.refusal) return state_->refuse_failure(std::move(local.refusal), {});
     if (local.host.kind != HostKind::name) return bind(local.host.address, std::move(listener));
-    Request* request = state_->make_bind(Request::Kind::bind, std::move(listener));
+    Request* request =
+        state_->make_bind(Request::Kind::bind, std::move(listener), !state_->exclusive);
     if (!request) return;
     if (!Name::make(*state_, *request, address, number)) {
         state_->step_failed(*request, Failure({Code::out_of_memory, Operation::lookup}));
@@ -105,10 +106,17 @@ void Datagram::bind(int port, std::string_view address, Listener listener) {
 }
 
 void Datagram::bind(BindOptions chosen, Listener listener) {
-    if (chosen.fd != 0) return adopt(chosen.fd, std::move(listener));
-    const bool path = state_ && state_->is_local() && chosen.port == 0;
-    if (path) return bind(chosen.address, std::move(listener));
-    bind(chosen.port, chosen.address, std::move(listener));
+    if (!state_ || !state_->loop) return;
+    if (chosen.fd != 0) {
+        return state_->ask_adopt(chosen.fd, std::move(listener), !chosen.exclusive);
+    }
+    state_->exclusive = chosen.exclusive;
+    if (state_->is_local() && chosen.port == 0) {
+        bind(chosen.address, std::move(listener));
+    } else {
+        bind(chosen.port, chosen.address, std::move(listener));
+    }
+    state_->exclusive = false;
 }
 
 void Datagram::connect(int port, std::string_view address, ConnectCallback callback) {

@@ -32,6 +32,7 @@ struct Request {
     enum class Kind : std::uint8_t { refusal, bind, adopt, connect, send, drain };
     enum class Stage : std::uint8_t {
         named,  // Waits for a look-up: see `name`.
+        shared, // Waits for the cluster's primary, who has the socket.
         ready,  // Waits for its turn: the tick's end, the socket, room in the kernel.
         done,   // Waits to be reported.
     };
@@ -70,6 +71,7 @@ struct Request {
     bool has_number : 1 = false;
     bool uncounted : 1 = false;  // A refusal of a closed socket: 'close' does not wait for it.
     bool directed : 1 = false;  // `keeper` is a Directed: it has options of its own.
+    bool shared : 1 = false;   // A bind whose socket all workers of a cluster share.
 
     bool failed() const { return storage == Storage::error || storage == Storage::failure; }
 };

@@ -95,6 +95,7 @@ constexpr std::array operations{
     Row{Operation::wait, "wait"},
     Row{Operation::interrupt, "interrupt"},
     Row{Operation::start_worker, "startWorker"},
+    Row{Operation::spawn, "spawn"},
     Row{Operation::read, "read"},
     Row{Operation::set_option, "setsockopt"},
     Row{Operation::add_membership, "addMembership"},

@@ -91,6 +91,7 @@ enum class Operation : std::uint8_t {
     wait,
     interrupt,
     start_worker,
+    spawn,
     read,
     set_option,
     add_membership,

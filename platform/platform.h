@@ -288,6 +288,80 @@ void release_interrupt(Job&);
 // getaddrinfo(3); blocks, for use inside a Job. How many endpoints were written, at least one.
 Result<std::size_t> resolve(Job&, std::string_view host, Family, std::span<Endpoint>);
 
+// ---- Processes and their channels --------------------------------------------------------------
+
+// What came with a message.
+struct Parcel {
+    std::size_t size = 0;  // Of the message.
+    Socket passed;         // The one descriptor that came along: the caller's from now on.
+    bool surplus = false;  // More than one came along: these have been closed.
+    bool lost = false;     // One came along that there was no room for (EMFILE).
+};
+
+// Whole messages from one process to another and back, in order, each with one descriptor at most.
+class Channel {
+   public:
+    static constexpr std::size_t message_max = 16384;  // Bytes; an empty message is none.
+
+    struct State;  // The system's part.
+    explicit Channel(State* state = nullptr) : state_(state) {}
+    Channel(Channel&&) noexcept;
+    Channel& operator=(Channel&&) noexcept;
+    ~Channel();  // Closes it: the other end is told EPIPE when it has read what was sent.
+
+    // The far end of what start_process() has made, for the program that it started; by the
+    // environment's VOLLEY_CHANNEL, unless the program runs with more rights than its caller has.
+    // ENOENT: it was not started so. EBUSY: asked before. EBADF, EPERM: that is no such channel.
+    static Result<Channel> inherited(Poller&);
+
+    explicit operator bool() const { return state_ != nullptr; }
+    Socket socket() const;  // To be watched. It is readable when the other end has gone, too.
+
+    // EAGAIN: nothing was taken, try when it is writable. EPIPE: the other end has gone.
+    // EMSGSIZE: too long, or empty.
+    Error send(std::span<const std::byte>, Socket passed = {});
+    bool unsent() const;  // What was taken has left in part only: flush() when it is writable.
+    Error flush();        // EAGAIN: not yet.
+
+    // EAGAIN: there is none. EPIPE: the other end has gone. EMSGSIZE: there is no room for it, or
+    // what arrives is no message.
+    Result<Parcel> receive(std::span<std::byte> room);
+
+   private:
+    State* state_;
+};
+
+Result<Socket> duplicate(Socket);  // Another descriptor of the same socket.
+
+struct Program {
+    const char* path = nullptr;  // Looked for in PATH when there is no slash in it.
+    std::span<const char* const> arguments;    // Behind the path, which is the first.
+    std::span<const char* const> environment;  // "NAME=value": beside or before what is inherited.
+    std::span<const std::byte> greeting;       // Lies in the channel when the program begins.
+};
+
+struct Process {
+    std::int64_t id = 0;  // 0: none.
+    Socket ended;  // Readable when it has, where the system tells: to be watched, not closed.
+};
+
+struct StartedProcess {
+    Process process;
+    Channel channel;
+};
+
+// Gives the program the standard channels, its end of a channel, and no other descriptor of ours.
+// Returns when it has been loaded. ENOTSUP: not on this system; ENOENT, EACCES, EAGAIN, ...
+Result<StartedProcess> start_process(Poller&, const Program&);
+
+struct Ending {
+    int status = -1;  // -1: a signal ended it, or somebody else has waited for it.
+    int signal = 0;
+};
+Result<Ending> reap(Process&);        // EAGAIN: it has not ended. Asks for this one, no others.
+void end_process(const Process&, bool at_once);  // Asks it to end (SIGTERM), or makes it (SIGKILL).
+void release_process(Process&);       // Stops caring: nobody will reap it.
+
 // ---- The standard channels, for tools ----------------------------------------------------------
 
 void use_binary_channels();  // They carry bytes as they are; Windows would change line ends.

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <signal.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +15,11 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+
+#ifdef __linux__
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#endif
 
 namespace platform {
 
@@ -349,6 +356,60 @@ inline timespec change_time(const struct stat& status) {
     return status.st_ctimespec;
 #else
     return status.st_ctim;
+#endif
+}
+
+// Whoever runs a program with rights that he lacks himself must not steer it by its environment.
+inline bool has_borrowed_rights() {
+#ifdef __linux__
+    return getauxval(AT_SECURE) != 0;
+#else
+    return issetugid() != 0;
+#endif
+}
+
+// Whose process made the pair that this end of it belongs to; false where nobody tells.
+inline bool peer_user(int descriptor, uid_t& user) {
+#ifdef __linux__
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+    user = peer.uid;
+    return true;
+#else
+    gid_t group;
+    return getpeereid(descriptor, &user, &group) == 0;
+#endif
+}
+
+// Descriptors for processes (Linux 5.3), by number: younger than the headers of some systems. -1
+// where there are none.
+inline int open_process(pid_t id) {
+#ifdef __linux__
+    return static_cast<int>(syscall(434, id, 0));
+#else
+    (void)id;
+    return -1;
+#endif
+}
+
+inline int signal_process(int process, int number) {
+#ifdef __linux__
+    return static_cast<int>(syscall(424, process, number, nullptr, 0));
+#else
+    (void)process, (void)number;
+    return -1;
+#endif
+}
+
+// The program to be started gets no descriptor from `first` on. Where nobody knows how, it gets
+// those that somebody else has left inheritable.
+inline int close_inherited(posix_spawn_file_actions_t* actions, int first) {
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 34))
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+#else
+    (void)actions, (void)first;
+    return 0;
 #endif
 }
 

@@ -34,6 +34,18 @@ same() {  # the whole output of what has run
 
 # ---- One after the other -------------------------------------------------------------------------
 
+example_cluster_multicast() {
+    at=$(free_port)
+    example cluster_multicast "$at" 127.0.0.1
+    [ "$(count run '^joined$')" -eq 1 ] || fail 'one has joined'
+    [ "$(count run '^addMembership EADDRINUSE$')" -eq 1 ] || fail 'the other one has not'
+    serve udp_server 0
+    example cluster_multicast "$(port udp_server)" 127.0.0.1
+    stop udp_server
+    [ "$(count run "^bind EADDRINUSE 0\\.0\\.0\\.0:$(port udp_server)\$")" -eq 2 ] ||
+        fail 'the workers have not been told why'
+}
+
 example_connected_send() {
     serve udp_server 0
     example connected_send "$(port udp_server)"

@@ -20,8 +20,8 @@ using namespace std::chrono_literals;
 
 // Turns the loop until the condition holds; false when that takes more than five seconds.
 template <class F>
-bool run_until(core::Loop& loop, F condition) {
-    const std::int64_t end = loop.now().nanoseconds + 5'000'000'000;
+bool run_until(core::Loop& loop, F condition, std::chrono::nanoseconds limit = 5s) {
+    const std::int64_t end = loop.now().nanoseconds + limit.count();
     while (!condition()) {
         const std::int64_t now = loop.now().nanoseconds;
         if (now > end) return false;

@@ -1,5 +1,6 @@
 // Runs a program on a kernel without what old ones and sandboxes lack: recvmmsg, sendmmsg, eventfd,
-// epoll_pwait2, and trains (UDP_SEGMENT, UDP_GRO). A filter answers for it, whoever makes the call.
+// epoll_pwait2, descriptors of processes, trains (UDP_SEGMENT, UDP_GRO); and, as macOS is, without
+// pairs of packet sockets. A filter answers for it, whoever makes the call.
 //     make test RUN='sh tests/leave_out.sh without tests/odd/without.exe'
 // Catch: a filter sees numbers, no memory: a train's length in a control message gets past it.
 #ifdef __linux__
@@ -23,7 +24,9 @@
 namespace {
 
 constexpr long epoll_pwait2_number = 441;  // Younger than the headers of some systems.
-constexpr long missing_calls[] = {__NR_recvmmsg, __NR_sendmmsg, __NR_eventfd2, epoll_pwait2_number};
+constexpr long pidfd_open_number = 434;
+constexpr long missing_calls[] = {__NR_recvmmsg, __NR_sendmmsg, __NR_eventfd2, epoll_pwait2_number,
+                                  pidfd_open_number};
 
 // The half of an argument that holds an int.
 constexpr std::uint32_t argument(std::size_t index) {
@@ -66,6 +69,11 @@ bool forget_what_is_new() {
         filter.only_if(call, 1);
         filter.answer(ENOSYS);
     }
+    filter.only_if(__NR_socketpair, 3);
+    filter.load(argument(1));
+    filter.only_if(SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 1);
+    filter.answer(EPROTONOSUPPORT);
+    filter.load(offsetof(seccomp_data, nr));  // Whichever it was: what follows is about others.
     filter.only_if(__NR_setsockopt, 7);
     filter.load(argument(1));
     filter.only_if(IPPROTO_UDP, 5);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # How much the library costs a small program, in bytes of text as size(1) counts them, beside the
-# bounds that it must keep; and that getaddrinfo comes with names only.
+# bounds that it must keep; and that getaddrinfo comes with names only, clusters with clusters.
 # The flags are those of a program that wants to be small: for size, each function and constant in a
 # section of its own, so that the linker drops what nobody uses, and nothing for exceptions, RTTI or
 # debuggers to find their way by, which is a third more.
@@ -12,7 +12,8 @@ need g++ ar size nm xargs
 
 # What must not grow; the aim for the echo server is 45 KiB more than the same in system calls.
 archive_max=$((96 * 1024))
-echo_max=$((50 * 1024))
+clusters_max=$((26 * 1024))
+echo_max=$((51 * 1024))
 small='-Os -ffunction-sections -fdata-sections -fno-exceptions -fno-rtti'
 small="$small -fno-asynchronous-unwind-tables"
 limit=300
@@ -26,7 +27,8 @@ build() {  # folder, flags
             g++ $FLAGS -c -o "$FOLDER/$(basename "$0" .cpp).o" "$0"' \
             2>"$work/run.err" || fail "the library with $2"
     ar rcs "$work/$1/libvolley.a" "$work/$1"/*.o
-    for build_program in tools/examples/echo tools/examples/send tests/size/raw_echo; do
+    for build_program in tools/examples/echo tools/examples/send \
+        tools/examples/cluster_multicast tests/size/raw_echo; do
         # shellcheck disable=SC2086
         run 0 g++ -std=c++20 -I. $2 -Wl,--gc-sections -o "$work/$1/$(basename "$build_program")" \
             "$build_program.cpp" "$work/$1/libvolley.a" -pthread
@@ -37,11 +39,12 @@ text_of() {  # a program or an archive
     size -t "$1" | awk 'END { print $1 }'
 }
 
-measure() {  # folder: into $archive, $echo and $raw
-    archive=$(text_of "$work/$1/libvolley.a")
+measure() {  # folder: into $archive (without clusters), $clusters, $echo and $raw
+    clusters=$(size -t "$work/$1"/cluster*.o "$work/$1"/posix_process*.o | awk 'END { print $1 }')
+    archive=$(($(text_of "$work/$1/libvolley.a") - clusters))
     raw=$(text_of "$work/$1/raw_echo")
     echo=$(text_of "$work/$1/echo")
-    for measured in "$archive" "$raw" "$echo"; do
+    for measured in "$archive" "$clusters" "$raw" "$echo"; do
         [ "${measured:-0}" -gt 0 ] || fail "size(1) has told nothing of $1"
     done
 }
@@ -54,7 +57,8 @@ judge() {  # what, bytes, bound
 
 build small "$small"
 measure small
-judge 'text of the library' "$archive" $archive_max
+judge 'text of the library, but clusters' "$archive" $archive_max
+judge 'text of clusters' "$clusters" $clusters_max
 judge 'text of the echo server over system calls' $((echo - raw)) $echo_max
 printf '%-44s %7d bytes, and %d without volley\n' 'text of the echo server' "$echo" "$raw"
 [ $verdicts -eq 0 ] || fail "$verdicts of these are too large"
@@ -66,6 +70,15 @@ resolves() {  # program
 if resolves echo; then fail 'a program without names has getaddrinfo'; fi
 resolves send || fail 'a program that looks up a name has no getaddrinfo: is this check blind?'
 ok 'getaddrinfo comes with names only'
+
+has_clusters() {  # program
+    nm -C "$work/small/$1" | grep -qE 'Cluster|Channel|posix_spawn'
+}
+for program in echo send; do
+    if has_clusters $program; then fail "$program has no workers, but what starts them"; fi
+done
+has_clusters cluster_multicast || fail 'a cluster starts no workers: is this check blind?'
+ok 'clusters come with clusters only'
 
 # What was measured is an echo server, in both cases.
 if [ -x "$VOLLEY" ]; then
