@@ -155,7 +155,8 @@ TOOL = \
     tools/volley/listen.o \
     tools/volley/main.o \
     tools/volley/send.o \
-    tools/volley/session.o
+    tools/volley/session.o \
+    tools/volley/workers.o
 
 EXAMPLES = \
     tools/examples/cluster_multicast.example \
@@ -616,7 +617,8 @@ HEADERS = \
     tools/volley/arguments.h \
     tools/volley/input.h \
     tools/volley/session.h \
-    tools/volley/verbs.h
+    tools/volley/verbs.h \
+    tools/volley/workers.h
 
 # The headers that are installed: what users include, and what these include.
 PUBLIC = \

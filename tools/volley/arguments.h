@@ -28,6 +28,8 @@ struct Verb {
 
 struct Arguments {
     const Verb* verb = nullptr;
+    std::string program;             // As it was called,
+    std::vector<std::string> words;  // and with what: the verb and all that followed.
     std::vector<std::string> rest;
     std::vector<std::pair<std::string_view, std::string>> given;
 

@@ -8,6 +8,7 @@
 
 #include "tools/volley/session.h"
 #include "tools/volley/verbs.h"
+#include "tools/volley/workers.h"
 
 namespace tool {
 
@@ -45,7 +46,7 @@ class Allowance {
     std::unordered_map<std::string, Account> hosts_;
 };
 
-int run(const Arguments& arguments) {
+Place place_of(const Arguments& arguments) {
     if (arguments.rest.size() > 1) {
         usage_error("echo wants one address at most; see 'volley echo --help'");
     }
@@ -56,11 +57,32 @@ int run(const Arguments& arguments) {
         place.host = arguments.has("--any") ? net::Address::any(family).host()
                                             : net::Address::loopback(family).host();
     }
+    if (!arguments.has("--workers")) return place;
+    if (arguments.has("--count")) usage_error("--count is for one process: not with --workers");
+    if (arguments.has("--reuse-port") && place.port == 0) {
+        usage_error("each worker binds the port by itself with --reuse-port: which one is missing");
+    }
+    return place;
+}
+
+std::string announcement(const net::Address& local) {
+    std::string text = "echoing on " + escaped(local.text()) + "\n";
+    if (local.family != net::Family::local && !local.is_loopback()) {
+        text += "volley: warning: whoever forges a sender's address can make this echo answer a "
+                "stranger\n";
+    }
+    return text;
+}
+
+int run(const Arguments& arguments) {
+    const Place place = place_of(arguments);
     const std::int64_t count_max = arguments.number("--count", 0, 1, INT64_MAX);
     Allowance allowance(static_cast<double>(arguments.number("--rate", 1000, 0, 1'000'000'000)));
     std::uint64_t ignored = 0;
 
     Session session(arguments, type_of(place, arguments));
+    Workers workers(session, arguments);
+    if (workers.is_primary()) return workers.lead();
     session.socket.on_message([&](const net::Message& message) {
         session.received++;
         session.received_bytes += message.size();
@@ -83,16 +105,12 @@ int run(const Arguments& arguments) {
     });
     session.bind(place, [&] {
         const net::Result<net::Address> local = session.socket.address();
-        if (!local) return;
-        std::fprintf(stderr, "echoing on %s\n", escaped(local->text()).c_str());
-        if (!place.local && !local->is_loopback()) {
-            std::fprintf(stderr, "volley: warning: whoever forges a sender's address can make this "
-                                 "echo answer a stranger\n");
-        }
+        if (local) workers.announce(announcement(*local));
     });
     const int status = session.run();
     if (ignored > 0) {
-        std::fprintf(stderr, "not answered: %s\n", counted(ignored, "datagram").c_str());
+        std::fprintf(stderr, "%snot answered: %s\n", session.name.c_str(),
+                     counted(ignored, "datagram").c_str());
     }
     return status;
 }
@@ -107,9 +125,11 @@ const Verb echo_verb{
     "otherwise; never answers ports below 1024, nor senders without a name.\n\n"
     "  volley echo 5000\n"
     "  volley echo --any --rate 10 5000\n"
+    "  volley echo --workers 4 5000\n"
     "  volley echo /tmp/echo.sock",
     {{"--any", "", "bind every address of this host"},
-     {"--rate", "N", "answers a second for each host (1000; 0: no limit)"},
+     {"--workers", "N", "share the work among N processes, and replace those that die"},
+     {"--rate", "N", "answers a second for each host, by each process (1000; 0: no limit)"},
      {"--count", "N", "end after N datagrams"},
      {"--duration", "SECONDS", "end after that time"},
      {"--ipv6", "", "bind IPv6"},

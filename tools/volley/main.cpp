@@ -51,7 +51,10 @@ int main(int count, char** arguments) {
             std::printf("\n%s", addresses);
             return 0;
         }
-        return verb->run(tool::parse(*verb, count - 2, arguments + 2));
+        tool::Arguments parsed = tool::parse(*verb, count - 2, arguments + 2);
+        parsed.program = arguments[0];
+        parsed.words.assign(arguments + 1, arguments + count);
+        return verb->run(parsed);
     }
     tool::usage_error("'" + std::string(word) + "' is no verb: listen, send and echo are");
 }

@@ -71,13 +71,21 @@ void Session::send(const Place& place, net::Payload payload, net::Datagram::Send
 void Session::end() {
     if (ended_) return;
     ended_ = true;
-    socket.close();
+    if (close) {
+        close();
+    } else {
+        socket.close();
+    }
 }
 
 void Session::fail(const std::string& what) {
     if (std::exchange(status_, 1) == 1) return;  // What follows the first error says no more.
     std::fflush(stdout);
-    std::fprintf(stderr, "volley: %s\n", escaped(what).c_str());
+    if (complain) {
+        complain(what);
+    } else {
+        std::fprintf(stderr, "volley: %s\n", escaped(what).c_str());
+    }
     end();
 }
 
@@ -92,10 +100,15 @@ void Session::fail(const net::Failure& failure) {
     fail(text);
 }
 
-int Session::run() {
+int Session::wait() {
     const platform::Error error = loop.run();
     if (error) fatal(net::text(error));
     if (std::fflush(stdout) == EOF || std::ferror(stdout)) fail("standard output takes no more");
+    return status_;
+}
+
+int Session::run() {
+    (void)wait();
     summarize();
     return status_;
 }
@@ -110,7 +123,7 @@ void Session::summarize() {
     };
     if (sent > 0 || received == 0) add("sent", sent, sent_bytes);
     if (received > 0 || sent == 0) add("received", received, received_bytes);
-    std::fprintf(stderr, "%s in %.3f s\n", text.c_str(), seconds);
+    std::fprintf(stderr, "%s%s in %.3f s\n", name.c_str(), text.c_str(), seconds);
 }
 
 }  // namespace tool

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -30,10 +31,16 @@ class Session {
     void end();            // Closes; run() returns when everything has left.
     void fail(const std::string& what);  // Ends, with status 1.
     void fail(const net::Failure&);
-    int run();             // The exit status; prints the summary.
+    bool ended() const { return ended_; }
+    int wait();            // Until nothing is left: the exit status.
+    int run();             // The same, with a summary.
 
     core::Loop loop;
     net::Datagram socket;
+    std::string name;      // In front of the summary.
+    // What an end and a complaint come to, where that is not the socket's close and a line.
+    std::function<void()> close;
+    std::function<void(const std::string&)> complain;
     std::uint64_t sent = 0;
     std::uint64_t sent_bytes = 0;
     std::uint64_t received = 0;
