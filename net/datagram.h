@@ -245,9 +245,9 @@ class Datagram {
     // On an interface by name, index or address; without one the system chooses where to join, and
     // all are left. Binds implicitly. ERR_MISSING_ARGS, EINVAL, EADDRINUSE (joined already),
     // EADDRNOTAVAIL (not joined), ENODEV (no such interface), EALREADY (a bind to a name is under
-    // way, or one that a cluster's primary does), ENOMEM. With Options::rejoin the interfaces are looked at once a second: what was
-    // joined by name, index or address is joined again on an interface that has come back, what
-    // was joined everywhere on new ones too, until it is left.
+    // way, or one that a cluster's primary does), ENOMEM. With Options::rejoin the interfaces are
+    // looked at once a second: what was joined by name, index or address is joined again on an
+    // interface that has come back, what was joined everywhere on new ones too, until it is left.
     Error add_membership(std::string_view group, Interface = {});
     Error drop_membership(std::string_view group, Interface = {});
     Error add_membership_everywhere(std::string_view group);  // Each interface; EADDRINUSE is fine.
