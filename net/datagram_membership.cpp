@@ -324,7 +324,10 @@ Error Datagram::set_multicast_interface(Interface interface) {
     Wish wish;
     const Error unknown = state_->find_interface(interface, wish);
     if (unknown) return unknown.during(operation);
-    const Endpoint chosen = state_->membership_of(wish, wish.index).interface;
+    // An IPv4 address of it is what the datagrams come from, too.
+    const bool by_address = wish.by == Wish::By::address && state_->family() == Family::ipv4;
+    const Endpoint chosen =
+        by_address ? wish.address : state_->membership_of(wish, wish.index).interface;
     const Error failed = platform::set_multicast_interface(state_->socket, chosen);
     return failed ? failed.during(operation) : failed;
 }

@@ -340,6 +340,22 @@ TEST_CASE("[45][47] an interface is named by name, by index, by address; it is t
     }
 }
 
+TEST_CASE("[47] an IPv4 address of the interface is what datagrams to groups come from") {
+    const Audit audit;
+    core::Loop loop;
+    Datagram listener(loop, Type::udp4);
+    std::string heard;
+    listener.on_message([&](const net::Message& message) { heard = message.sender.host(); });
+    REQUIRE(listener.bind_sync());
+    CHECK_FALSE(listener.add_membership(kinds[0].group, kinds[0].by));
+    Datagram sender(loop, Type::udp4);
+    REQUIRE(sender.bind_sync());
+    CHECK_FALSE(sender.set_multicast_interface(kinds[0].by));
+    sender.send("from loopback", listener.address()->port, kinds[0].group);
+    CHECK(run_until(loop, [&] { return !heard.empty(); }));
+    CHECK(heard == "127.0.0.1");
+}
+
 TEST_CASE("memberships are listed as they are: groups, sources, interfaces; until they are left") {
     const Audit audit;
     core::Loop loop;
