@@ -11,9 +11,9 @@ need g++ ar size nm xargs
 [ "$(uname -m)" = x86_64 ] || skip 'the bounds are those of x86-64'
 
 # What must not grow; the aim for the echo server is 45 KiB more than the same in system calls.
-archive_max=$((96 * 1024))
+archive_max=$((112 * 1024))
 clusters_max=$((26 * 1024))
-echo_max=$((51 * 1024))
+echo_max=$((53 * 1024))
 small='-Os -ffunction-sections -fdata-sections -fno-exceptions -fno-rtti'
 small="$small -fno-asynchronous-unwind-tables"
 limit=300
