@@ -331,8 +331,8 @@ void Stage::end_loop() {
 void Stage::judge() {
     for (const Seat& seat : seats_) {
         if (!seat.socket) continue;
-        did(Deed::dropped, static_cast<int>(seat.socket->stranger_count() +
-                                            seat.socket->blocked_count()));
+        const net::Counters counters = seat.socket->counters();
+        did(Deed::dropped, static_cast<int>(counters.strangers + counters.blocked));
     }
     for (const Seat& seat : seats_) {
         if (seat.destroyed || seat.deaf_to_close || loop_failed || loop_first) continue;
