@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "net/datagram_state.h"
@@ -79,23 +80,31 @@ Receiver::Receiver(Datagram& socket)
           receiver.ended_ = {Code::canceled, Operation::receive};
           if (receiver.awaiting_) receiver.awaiting_->complete_later(receiver.ended_);
       }),
-      state_(socket.state_),
-      listeners_{socket.on_message([claim = core::Claim(*this)](const Message& message) {
-                     if (Receiver* self = claim.owner<Receiver>()) self->arrived(message);
-                 }),
-                 socket.on_error([this](const Failure& failure) { failed(failure.error); }),
-                 socket.on_close([this] { end({Code::not_running, Operation::receive}); })} {
-    for (const ListenerId id : listeners_) {
-        if (!id && !ended_) ended_ = {Code::out_of_memory, Operation::receive};
-    }
-    if (state_ && state_->life == Datagram::State::Life::closed) {
+      state_(socket.state_) {
+    // A claim that finds no place says at once that the socket has gone.
+    listeners_[0] = socket.on_message([claim = core::Claim(*this)](const Message& message) {
+        if (Receiver* self = claim.owner<Receiver>()) self->arrived(message);
+    });
+    listeners_[1] = socket.on_error([this](const Failure& failure) { failed(failure.error); });
+    listeners_[2] = socket.on_close([this] { end({Code::not_running, Operation::receive}); });
+    state_ = socket.state_;
+    if (std::find(std::begin(listeners_), std::end(listeners_), 0u) != std::end(listeners_)) {
+        stop_listening();
+        ended_ = {Code::out_of_memory, Operation::receive};
+    } else if (state_->life == Datagram::State::Life::closed) {
         ended_ = {Code::not_running, Operation::receive};
     }
 }
 
-Receiver::~Receiver() {
+// The socket's listeners may go now, or the socket.
+void Receiver::stop_listening() {
     renounce();
     for (const ListenerId id : listeners_) (void)Datagram::State::off(state_, id);
+    state_ = nullptr;
+}
+
+Receiver::~Receiver() {
+    stop_listening();
     if (watching_) watching_->receiver = nullptr;
     if (!awaiting_) return;
     awaiting_->receiver_ = nullptr;

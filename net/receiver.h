@@ -90,6 +90,7 @@ class Receiver : private core::Claim::Owner {
     };
     struct Watching;
 
+    void stop_listening();
     void expect(Receiving&);
     void arrived(const Message&);
     void failed(Error);
@@ -99,7 +100,7 @@ class Receiver : private core::Claim::Owner {
     bool awaited() const;
 
     Datagram::State* state_;  // Null once the socket has gone.
-    ListenerId listeners_[3];
+    ListenerId listeners_[3] = {};
     Receiving* awaiting_ = nullptr;
     Watching* watching_ = nullptr;
     Backlog backlog_;

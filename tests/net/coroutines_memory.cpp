@@ -1,7 +1,10 @@
 // No await allocates, once the loop is warm: not the receive, nor the send, with their deadlines
 // and tokens. What a receiver has to keep costs memory once, and where there is none it is counted.
 // Replaces operator new, to count and to refuse.
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -13,21 +16,23 @@ namespace {
 
 int allocations = 0;
 bool scarce = false;
+int granted = 0;  // So many, when it is scarce.
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined, or the compiler takes each pair for a mismatched one.
+[[gnu::noinline]] void* operator new(std::size_t size) {
     allocations++;
     void* const memory = std::malloc(size ? size : 1);
     if (!memory) std::abort();
     return memory;
 }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-    return scarce ? nullptr : operator new(size);
+    return scarce && granted-- <= 0 ? nullptr : operator new(size);
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { operator delete(memory); }
 
 namespace {
 
@@ -114,4 +119,37 @@ TEST_CASE("no memory to keep a datagram: it is dropped and counted; none for a r
     CHECK(loop.run().code == Code::out_of_memory);
     CHECK(run_until(loop, [&] { return code.has_value(); }));
     CHECK(code == Code::out_of_memory);
+}
+
+// Found by the fault walk. It lies where something else has been before, as in a coroutine's frame.
+TEST_CASE("a receiver without one of its listeners has none: it says ENOMEM, and leaves no trace") {
+    for (int listeners = 0; listeners < 4; listeners++) {
+        CAPTURE(listeners);
+        core::Loop loop;
+        Datagram socket(loop, Type::udp4);
+        CHECK(socket.on_message([] {}) != 0);  // The list of them all is there.
+        alignas(Receiver) std::byte room[sizeof(Receiver)];
+        std::memset(room, 0xbe, sizeof room);
+        granted = listeners;
+        scarce = true;
+        Receiver* const receiver = ::new (room) Receiver(socket);
+        scarce = false;
+        const bool whole = granted >= 0;
+        CHECK(socket.listener_count(net::Event::message) == (whole ? 2 : 1));
+        CHECK(socket.listener_count(net::Event::close) == (whole ? 1 : 0));
+        std::optional<Code> code;
+        spawn(loop, [](Receiver& from, std::optional<Code>& to) -> Task<> {
+            to = (co_await from.receive()).error().code;
+        }(*receiver, code));
+        CHECK(loop.run().code == (whole ? Code::ok : Code::out_of_memory));
+        CHECK(run_until(loop, [&] { return whole || code.has_value(); }));
+        if (!whole) CHECK(code == Code::out_of_memory);
+        std::destroy_at(receiver);
+        std::memset(room, 0xbe, sizeof room);
+        CHECK(socket.listener_count(net::Event::error) == 0);
+        CHECK(socket.on_error([] {}) != 0);
+        socket.bind(70'000);  // Nobody hears of it who is gone.
+        socket.close();
+        CHECK_FALSE(loop.run());
+    }
 }
