@@ -391,10 +391,14 @@ WALK = \
     tests/walk/closing.o \
     tests/walk/closing_inside.o \
     tests/walk/connecting.o \
+    tests/walk/coroutines.o \
+    tests/walk/flow.o \
+    tests/walk/groups.o \
     tests/walk/local.o \
     tests/walk/looping.o \
     tests/walk/main.o \
     tests/walk/memory.o \
+    tests/walk/packets.o \
     tests/walk/receiving.o \
     tests/walk/resolving.o \
     tests/walk/run.o \

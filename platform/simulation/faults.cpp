@@ -12,11 +12,12 @@ namespace {
 constexpr std::string_view sites[] = {
     "open_poller",    "watch",           "wait",         "poll_handle",
     "open_datagram",  "adopt",           "bind",         "connect",
-    "disconnect",     "local_endpoint",  "peer_endpoint", "receive",
-    "send",           "segmentation",    "receive_errors", "set_option",
-    "get_option",     "set_multicast_interface", "join", "leave",
-    "interface_index", "interface_indexes", "bind_path", "submit",
-    "catch_interrupt", "resolve"};
+    "disconnect",     "local_endpoint",  "peer_endpoint", "path_mtu",
+    "receive",        "send",            "segmentation", "receive_errors",
+    "set_option",     "get_option",      "overflow_count", "set_multicast_interface",
+    "join",           "leave",           "interface_index", "interface_name",
+    "interface_indexes", "bind_path",    "submit",       "catch_interrupt",
+    "resolve"};
 static_assert(std::size(sites) == site_count);
 
 constexpr std::string_view kinds[] = {"error",   "short_count", "truncated", "nameless",

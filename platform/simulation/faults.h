@@ -23,16 +23,19 @@ enum class Site : std::uint8_t {
     disconnect,
     local_endpoint,
     peer_endpoint,
+    path_mtu,
     receive,
     send,
     segmentation,
     receive_errors,
     set_option,
     get_option,
+    overflow_count,
     set_multicast_interface,
     join,
     leave,
     interface_index,
+    interface_name,
     interface_indexes,
     bind_path,
     submit,
@@ -50,7 +53,7 @@ struct Fault {
         truncated,    // receive: each is said to be longer than its buffer.
         nameless,     // receive, local_endpoint, peer_endpoint, resolve: without an address.
         nothing,      // wait: no events until something else happens. segmentation: no trains.
-                      // receive_errors, interface_indexes: there are none.
+                      // receive_errors, overflow_count, interface_indexes: there are none.
         spurious,     // wait: all that is watched is said to have failed, which it has not.
         loopback,     // segmentation: to this host alone.
     };

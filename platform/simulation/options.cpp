@@ -65,7 +65,9 @@ Error set_option(Socket handle, Option option, std::int32_t value) {
 
 std::uint32_t overflow_count(Socket handle) {
     const SocketState* const socket = registry().find(handle.handle);
-    return socket ? socket->overflows : 0;
+    if (!socket) return 0;
+    const Verdict verdict = judge(*socket->host, Site::overflow_count, Operation::none);
+    return verdict.lie == Fault::Kind::nothing ? 0 : socket->overflows;
 }
 
 Result<std::int32_t> get_option(Socket handle, Option option) {
@@ -89,15 +91,19 @@ Result<std::uint32_t> interface_index(Poller& poller, std::string_view name) {
 }
 
 Result<std::uint32_t> interface_index(Poller& poller, const Endpoint& address) {
-    const simulation::Interface* const found =
-        simulation::watcher_of(poller).host->interface_of(simulation::place_of(address));
+    simulation::HostState& host = *simulation::watcher_of(poller).host;
+    const Verdict verdict = judge(host, Site::interface_index, Operation::none);
+    if (verdict) return verdict.error;
+    const simulation::Interface* const found = host.interface_of(simulation::place_of(address));
     if (!found) return failed(Code::no_such_device, Operation::none);
     return found->index;
 }
 
 Result<std::size_t> interface_name(Poller& poller, std::uint32_t index, std::span<char> name) {
-    const simulation::Interface* const found =
-        simulation::watcher_of(poller).host->interface_at(index);
+    simulation::HostState& host = *simulation::watcher_of(poller).host;
+    const Verdict verdict = judge(host, Site::interface_name, Operation::none);
+    if (verdict) return verdict.error;
+    const simulation::Interface* const found = host.interface_at(index);
     if (!found || found->name.size() > name.size()) {
         return failed(Code::no_such_device, Operation::none);
     }

@@ -283,6 +283,8 @@ Result<std::int32_t> path_mtu(Socket handle) {
     const SocketState* const socket = registry().find(handle.handle);
     const auto refused = [](Code code) { return failed(code, Operation::get_path_mtu); };
     if (!socket) return refused(Code::bad_descriptor);
+    const Verdict verdict = judge(*socket->host, Site::path_mtu, Operation::get_path_mtu);
+    if (verdict) return verdict.error;
     if (socket->is_local()) return refused(Code::not_supported);
     if (!socket->connected) return refused(Code::not_connected);
     return static_cast<std::int32_t>(simulation::path_mtu(*socket->host, socket->peer.place));

@@ -62,6 +62,10 @@ Scenarios all_scenarios() {
     add_local(all);
     add_resolving(all);
     add_looping(all);
+    add_flow(all);
+    add_groups(all);
+    add_packets(all);
+    add_coroutines(all);
     return all;
 }
 

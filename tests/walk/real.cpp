@@ -40,6 +40,7 @@ enum class Extra : std::size_t {
     pthread_create,
     getifaddrs,
     if_nametoindex,
+    if_indextoname,
     if_nameindex,
     sigaction,
     count,
@@ -82,6 +83,7 @@ const std::vector<Site> table{
     {"pthread_create", {eagain, eperm, einval}},
     {"getifaddrs", {enobufs, enomem, emfile, eperm}},
     {"if_nametoindex", {enodev, emfile, eperm}},
+    {"if_indextoname", {enodev, emfile, eperm}},
     {"if_nameindex", {enobufs, emfile, eperm}},
     {"sigaction", {einval}},
 };
@@ -204,6 +206,8 @@ std::size_t open_descriptors() {
 
 bool without_batches = false;
 
+bool hidden = false;  // The interface that roams.
+
 }  // namespace
 
 const std::vector<Site>& sites() { return table; }
@@ -236,6 +240,7 @@ struct Ground::State {
 
 Ground::Ground(bool) : state_(new State) {
     test::wait_instead = wait_virtually;
+    hidden = false;
     if (without_batches) {
         state_->poverty[0] = std::make_unique<Fault>(Call::sendmmsg, ENOSYS, 1 << 30);
         state_->poverty[1] = std::make_unique<Fault>(Call::recvmmsg, EPERM, 1 << 30);
@@ -287,6 +292,11 @@ std::string Ground::left_behind() const {
 }
 
 void interrupt() { kill(getpid(), SIGINT); }
+
+// Loopback stays; it is not seen for a while.
+Roaming roaming() { return {"lo", "127.0.0.1"}; }
+
+void roam(bool there) { hidden = !there; }
 
 std::string path(std::string_view name) {
     return "/tmp/volley-" + std::to_string(getpid()) + "-" + std::string(name);
@@ -401,12 +411,28 @@ int getifaddrs(ifaddrs** found) noexcept {
 
 unsigned if_nametoindex(const char* name) noexcept {
     static const auto next = test::next_version<unsigned(const char*)>("if_nametoindex");
-    return extras.strikes(Extra::if_nametoindex) ? 0 : next(name);
+    if (extras.strikes(Extra::if_nametoindex)) return 0;
+    return walk::hidden && name == walk::roaming().name ? 0 : next(name);
+}
+
+char* if_indextoname(unsigned index, char* name) noexcept {
+    static const auto next = test::next_version<char*(unsigned, char*)>("if_indextoname");
+    return extras.strikes(Extra::if_indextoname) ? nullptr : next(index, name);
 }
 
 struct if_nameindex* if_nameindex() noexcept {
     static const auto next = test::next_version<struct if_nameindex*()>("if_nameindex");
-    return extras.strikes(Extra::if_nameindex) ? nullptr : next();
+    if (extras.strikes(Extra::if_nameindex)) return nullptr;
+    struct if_nameindex* const all = next();
+    for (auto* each = all; walk::hidden && each && each->if_index != 0;) {
+        if (each->if_name != walk::roaming().name) {
+            each++;
+            continue;
+        }
+        std::free(each->if_name);
+        for (auto* at = each; at->if_index != 0; at++) *at = at[1];
+    }
+    return all;
 }
 
 int sigaction(int signal, const struct sigaction* action, struct sigaction* before) noexcept {

@@ -62,8 +62,6 @@ Meaning meaning(Cause cause) {
     return {};
 }
 
-
-
 using enum Cause;
 
 // In the order of simulation::Site.
@@ -81,6 +79,7 @@ const std::vector<Site> table{
     {"disconnect", {ebadf, einval, enobufs, eintr, eagain, eperm, enosys}},
     {"local_endpoint", {ebadf, einval, enobufs, enotconn, nameless}},
     {"peer_endpoint", {ebadf, einval, enobufs, enotconn, nameless}},
+    {"path_mtu", {ebadf, einval, enobufs, enotconn, enotsup}},
     {"receive", {eagain, eintr, ebadf, econnrefused, ehostunreach, enetunreach, enetdown, einval,
                  enobufs, enomem, enotconn, eperm, eio, enosys, short_count, truncated, nameless},
      true},
@@ -91,10 +90,12 @@ const std::vector<Site> table{
     {"receive_errors", {eagain, ebadf, einval, enobufs, enomem, eio, short_count, nothing}, true},
     {"set_option", {ebadf, einval, enobufs, enomem, eperm, eacces, enotsup, enosys}},
     {"get_option", {ebadf, einval, enobufs, enotsup, enosys}},
+    {"overflow_count", {nothing}},
     {"set_multicast_interface", {ebadf, einval, eaddrnotavail, enodev, enotsup, enobufs}},
     {"join", {ebadf, einval, eaddrinuse, eaddrnotavail, enodev, enobufs, enomem, eperm, enetdown}},
     {"leave", {ebadf, einval, eaddrnotavail, enodev, enobufs, eperm}},
     {"interface_index", {enodev, einval, eperm, enobufs, emfile}},
+    {"interface_name", {enodev, einval, eperm, enobufs, emfile}},
     {"interface_indexes", {enomem, enobufs, emfile, eperm, eacces, nothing}},
     {"bind_path", {eacces, eperm, eaddrinuse, eaddrnotavail, ebadf, einval, enoent, enomem, eio,
                    enobufs, enospc}},
@@ -140,10 +141,14 @@ struct Ground::State {
 namespace {
 
 simulation::World* playing = nullptr;
+simulation::Host* stays = nullptr;
 
 }  // namespace
 
-Ground::Ground(bool trace) : state_(new State(trace)) { playing = &state_->world; }
+Ground::Ground(bool trace) : state_(new State(trace)) {
+    playing = &state_->world;
+    stays = &state_->host;
+}
 
 Ground::~Ground() {
     playing = nullptr;
@@ -171,6 +176,16 @@ std::string Ground::left_behind() const {
 }
 
 void interrupt() { playing->interrupt(); }
+
+Roaming roaming() { return {"eth1", "10.0.0.9"}; }
+
+void roam(bool there) {
+    if (there) {
+        stays->add_interface(roaming().name, {simulation::Address(roaming().address)});
+    } else {
+        stays->remove_interface(roaming().name);
+    }
+}
 
 std::string path(std::string_view name) { return "/tmp/" + std::string(name); }
 

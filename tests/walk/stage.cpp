@@ -9,7 +9,8 @@ namespace walk {
 std::string text(const Deeds& deeds) {
     static constexpr std::string_view names[] = {"listening", "connected", "sent",  "heard",
                                                  "drained",   "closed",    "answered", "found",
-                                                 "fired",     "posted",    "ready", "dropped"};
+                                                 "fired",     "posted",    "ready", "dropped",
+                                                 "reported",  "informed",  "ended"};
     std::string all;
     for (std::size_t i = 0; i < deeds.size(); i++) {
         if (deeds[i] == 0) continue;
@@ -33,10 +34,13 @@ void Ticket::called() {
 
 // ---- Seats -------------------------------------------------------------------------------------
 
-Seat::Seat(Stage& owner, net::Options options, bool in_batches) : stage(owner) {
+Seat::Seat(Stage& owner, net::Options options, bool in_batches)
+    : stage(owner), informed(options.packet_info) {
     if (options.linger == std::chrono::seconds(30)) options.linger = 50ms;
+    const bool reports = options.errors == net::Errors::all;
     socket.emplace(owner.loop(), std::move(options));
     listen(in_batches);
+    if (reports) listen_to_reports();
 }
 
 void Seat::listen(bool in_batches) {
@@ -80,6 +84,16 @@ void Seat::listen(bool in_batches) {
     deaf_to_close = id == 0;
 }
 
+void Seat::listen_to_reports() {
+    socket->on_report([this](const net::Report& report) {
+        if (!happens("report")) return;
+        if (closing) stage.complain("'report' of a closed socket");
+        if (!report.error) stage.complain("a report of nothing");
+        stage.did(Deed::reported);
+        if (on_report) on_report(report);
+    });
+}
+
 // False when it must not.
 bool Seat::happens(std::string_view what) {
     if (destroyed) stage.complain("'" + std::string(what) + "' of a destroyed socket");
@@ -91,8 +105,11 @@ void Seat::hear(const Message& message) {
     if (closing) stage.complain("'message' of a closed socket");
     if (!happens("message")) return;
     const bool nameless = message.sender.family == platform::Family::none;
+    if (informed != (message.info != nullptr)) stage.complain("'message' without its information");
+    const bool placeless = message.info && message.info->local.family == platform::Family::none;
     // Whoever listens can see it.
-    if (message.truncated || nameless) stage.tell({Code::unknown}, Way::event, this);
+    if (message.truncated || nameless || placeless) stage.tell({Code::unknown}, Way::event, this);
+    if (message.info && !placeless) stage.did(Deed::informed);
     stage.did(Deed::heard);
     if (on_message) on_message(message);
 }
@@ -114,6 +131,24 @@ net::Datagram::SendCallback Seat::sent(Then then) {
         if (failure && bytes != 0) ticket.stage().complain("a failure with bytes");
         if (failure) return ticket.stage().tell(failure.error, Way::callback, &seat);
         ticket.stage().did(Deed::sent);
+        if (then) then();
+    };
+}
+
+net::Datagram::SendManyCallback Seat::sent_many(std::size_t count, Then then) {
+    return [ticket = stage.ticket(Ticket::What::send, this), count, then = std::move(then)](
+               const Failure& first, std::size_t sent, std::size_t bytes) mutable {
+        ticket.called();
+        Seat& seat = *ticket.seat();
+        if (seat.closes > 0 && !seat.asked_late) ticket.stage().complain("a send after 'close'");
+        if ((sent < count) != static_cast<bool>(first)) {
+            ticket.stage().complain("a failure, and all were sent; or none, and not all");
+        }
+        if (sent > count || (sent == 0 && bytes != 0)) ticket.stage().complain("bytes of nothing");
+        for (std::size_t i = sent; i < count; i++) {  // So many are said to be missing.
+            ticket.stage().tell(first.error, Way::callback, &seat);
+        }
+        ticket.stage().did(Deed::sent, static_cast<int>(sent));
         if (then) then();
     };
 }
@@ -165,7 +200,7 @@ void Seat::replace() {
     stage.silent = true;
     stage.excuse(this);
     destroyed = true;
-    if (socket) *socket = net::Datagram(stage.loop(), Type::udp4);
+    if (socket) *socket = net::Datagram(stage.loop(), net::Options{.linger = 50ms});
 }
 
 // ---- The stage ---------------------------------------------------------------------------------
@@ -334,11 +369,34 @@ void Stage::judge() {
         const net::Counters counters = seat.socket->counters();
         did(Deed::dropped, static_cast<int>(counters.strangers + counters.blocked));
     }
+    judge_counters();
     for (const Seat& seat : seats_) {
         if (seat.destroyed || seat.deaf_to_close || loop_failed || loop_first) continue;
         if (seat.closing && seat.closes != 1 && !memory_told) complain("no 'close'");
     }
     for (const Ticket::Entry& entry : entries_) judge(entry);
+}
+
+// They count what has happened, and no more than that; the loop's are those of all its sockets, and
+// what one without memory for its own could not count.
+void Stage::judge_counters() {
+    if (!loop_) return;
+    const net::Counters all = net::counters(*loop_);
+    net::Counters sum;
+    for (const Seat& seat : seats_) {
+        if (seat.socket) sum += seat.socket->counters();
+    }
+    const std::uint64_t lost = all.blocked + all.strangers + all.unheard;
+    const auto done = [this](Deed deed) {
+        return static_cast<std::uint64_t>(deeds[static_cast<std::size_t>(deed)]);
+    };
+    const bool sound = all.sent >= sum.sent && all.sent_bytes >= sum.sent_bytes &&
+                       all.failed >= sum.failed && all.refused >= sum.refused &&
+                       all.received >= sum.received && all.overflowed >= sum.overflowed;
+    if (!sound) complain("the loop's counters say less than those of its sockets");
+    if (all.received < lost + done(Deed::heard)) complain("more is heard than was received");
+    if (all.sent < done(Deed::sent)) complain("more is sent than has left");
+    if (all.overflowed > 1000) complain("more is dropped than anybody sends");
 }
 
 void Stage::judge(const Ticket::Entry& entry) {
@@ -357,6 +415,7 @@ void Stage::judge(const Ticket::Entry& entry) {
         case Ticket::What::lookup: return complain("a look-up without an outcome");
         case Ticket::What::timer: return complain("a timer that never fires");
         case Ticket::What::post: return complain("a post that never runs");
+        case Ticket::What::task: return complain("a coroutine that never ends");
     }
 }
 

@@ -45,6 +45,9 @@ enum class Deed : std::uint8_t {
     posted,
     ready,     // Descriptors of the user's own.
     dropped,   // Datagrams of strangers, and blocked ones.
+    reported,  // By ICMP.
+    informed,  // Datagrams that say where they were sent to.
+    ended,     // Coroutines.
     count,
 };
 using Deeds = std::array<int, static_cast<std::size_t>(Deed::count)>;
@@ -60,7 +63,7 @@ class Seat;
 // A promise that a callback is called once, held by the callback.
 class Ticket {
    public:
-    enum class What : std::uint8_t { send, connect, bind, close, lookup, timer, post };
+    enum class What : std::uint8_t { send, connect, bind, close, lookup, timer, post, task };
     struct Entry {
         What what;
         Seat* seat;
@@ -100,6 +103,7 @@ class Seat {
     }
     Address bind(std::string_view place);  // To a literal, or a path, at once.
     net::Datagram::SendCallback sent(Then = {});  // Then: when it went well.
+    net::Datagram::SendManyCallback sent_many(std::size_t count, Then = {});  // Then: in any case.
     net::Datagram::ConnectCallback connected(Then = {});
     net::Datagram::Listener bound(Then = {});
     void close();
@@ -112,6 +116,7 @@ class Seat {
     std::function<void(const Message&)> on_message;
     std::function<void(Messages)> on_messages;
     std::function<void(const Failure&)> on_error;
+    std::function<void(const net::Report&)> on_report;
     Then on_listening;
     Then on_connect;
     Then on_drain;
@@ -127,10 +132,12 @@ class Seat {
     bool destroyed = false;
     bool deaf_to_close = false;  // No memory for that listener.
     bool asked_late = false;     // The scenario asks for more when it is closed.
+    const bool informed;         // Options::packet_info.
 
    private:
     friend class Stage;
     void listen(bool in_batches);
+    void listen_to_reports();
     void hear(const Message&);
     bool happens(std::string_view what);
 };
@@ -198,6 +205,7 @@ class Stage {
 
    private:
     void judge(const Ticket::Entry&);
+    void judge_counters();
     int told_before_ = 0;
     int turns_made_ = 0;
 
@@ -224,5 +232,9 @@ void add_settings(Scenarios&);
 void add_local(Scenarios&);
 void add_resolving(Scenarios&);
 void add_looping(Scenarios&);
+void add_flow(Scenarios&);
+void add_groups(Scenarios&);
+void add_packets(Scenarios&);
+void add_coroutines(Scenarios&);
 
 }  // namespace walk

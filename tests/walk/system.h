@@ -66,6 +66,15 @@ class Ground {
 // ---- For scenarios -----------------------------------------------------------------------------
 
 void interrupt();  // Ctrl-C.
+
+// An interface that comes and goes: by this name, with this address; at first it is not there.
+struct Roaming {
+    std::string_view name;
+    std::string_view address;
+};
+Roaming roaming();
+void roam(bool there);
+
 std::string path(std::string_view name);
 void remove(const std::string& path);
 
