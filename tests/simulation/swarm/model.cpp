@@ -33,7 +33,8 @@ void expect_route(const Plan& plan, const Socket& socket, const net::Address& to
     const net::Address& local = socket.local;
     const bool chosen = local.port != 0 && !local.is_unspecified();
     const bool off = !is_of_host(to, socket.host);
-    if (chosen || socket.has_untold(Request::Kind::bind)) {
+    if (chosen || socket.has_untold(Request::Kind::bind) ||
+        socket.has_untold(Request::Kind::connect)) {
         if (off || mapped) may("EINVAL");
     }
     if (changes_world(plan) || to.is_multicast()) may("ENETUNREACH");

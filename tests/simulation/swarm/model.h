@@ -31,6 +31,7 @@ struct Request {
     bool told = false;
     bool maybe = false;            // Whether it was made at all is open.
     bool blurred = false;          // It was told, or another one was: nobody could say which.
+    std::vector<std::string> texts;  // What it was told then, each perhaps another one's.
     bool excused = false;          // Another one's 'error' may have spoken for it.
     bool called = false;           // The callback of a bind, inside its 'listening'.
     bool event_told = false;       // Of a connect: 'connect' came, the callback has not.
@@ -48,6 +49,7 @@ struct Request {
         return false;
     }
     bool prompt() const { return !may_pass || at_once; }
+    bool may_overflow = false;     // The queue may have had no room for it.
     bool at_once = false;          // Its event is owed to the next round of outcomes.
     bool closing = false;          // Asked of a socket that was closing or closed.
 };
@@ -95,10 +97,15 @@ struct Socket {
     bool joined_everywhere = false;
     std::set<std::string> joined_ever;
     bool broadcasts = false;
-    std::int64_t changed_at = 0;   // When what it can hear has changed last.
+    std::int64_t changed_at = 0;   // When what it can hear has changed last,
+    std::uint32_t changes = 0;     // and how often.
     std::int64_t bound_at = -1;
 
     bool open() const { return life == Life::open; }
+    void change(std::int64_t when) {
+        changed_at = when;
+        changes++;
+    }
     bool is_local() const { return plan.type == net::Type::unix_dgram; }
     net::Family family() const {
         return plan.type == net::Type::udp4   ? net::Family::ipv4

@@ -48,11 +48,15 @@ void Stage::leave(Moment moment, std::uint8_t host) {
 // ---- Requests ----------------------------------------------------------------------------------
 
 // One that is told: of those of its loop that need no waiting, none from before may be untold.
-void Stage::check_prompt(Socket& socket, const Request& request) {
-    for (const Request* each : nodes_[socket.host].prompt) {
-        if (each->number >= request.number) continue;
-        return fail("an outcome came before that of an earlier call");
-    }
+bool Stage::is_in_turn(const Socket& socket, const Request& request) const {
+    const std::deque<Request*>& prompt = nodes_[socket.host].prompt;
+    return std::none_of(prompt.begin(), prompt.end(), [&](const Request* each) {
+        return each->number < request.number;
+    });
+}
+
+void Stage::check_turn(const Socket& socket, const Request& request) {
+    if (!is_in_turn(socket, request)) fail("an outcome came before that of an earlier call");
 }
 
 // An 'error' does not say whose it is, and so nothing of the order.
@@ -83,7 +87,7 @@ void Stage::told(Socket& socket, Request& request, const std::string& text) {
         return fail("a request came to '" + text + "', not to" +
                     (request.may_pass && request.may_succeed ? "\n    success" : "") + wanted);
     }
-    check_prompt(socket, request);
+    check_turn(socket, request);
     if (!begins(text, "send ENOBUFS")) {
         check_order(socket, request);
     } else if (request.callback || !socket.plan.deaf) {
@@ -123,29 +127,39 @@ void Stage::told_send(std::uint32_t number, Request* request, const net::Failure
     leave(Moment::sent, socket.host);
 }
 
+namespace {
+
+// Whether a bind to one of these could have come to this. What the system chooses lies far above
+// the ports of plans.
+bool could_be_bound_to(const std::vector<net::Address>& wanted, const net::Address& local) {
+    return std::any_of(wanted.begin(), wanted.end(), [&](const net::Address& each) {
+        if (local.family == net::Family::local) return each.host() == local.host();
+        const bool port = each.port == 0 ? local.port > 2000 : each.port == local.port;
+        return port && (each.is_unspecified() || each.host() == local.host());
+    });
+}
+
+}  // namespace
+
 void Stage::told_listening(std::uint32_t number) {
     Socket& socket = sockets_[number];
     if (!enter(Moment::listening, &socket, socket.host, "")) return;
     if (!socket.open()) return fail("'listening' after close()");
-    const auto found = std::find_if(
-        socket.requests.begin(), socket.requests.end(), [](const Request& each) {
-            return each.kind == Request::Kind::bind && each.may_pass && !each.told &&
-                   !each.dropped;
-        });
-    if (found == socket.requests.end()) return fail("'listening' that nobody asked for");
-    told(socket, *found, "");
-    socket.listening = &*found;
-    socket.listened++;
     const auto local = socket.object->address();
     if (!local) return fail("'listening', and no address");
-    const auto fits = [&](const net::Address& wanted) {
-        return socket.is_local() ? wanted.host() == local->host()
-                                 : (wanted.port == 0 ? local->port != 0
-                                                     : wanted.port == local->port) &&
-                                       (wanted.is_unspecified() || wanted.host() == local->host());
-    };
-    const auto& wanted = found->addresses;
-    if (std::none_of(wanted.begin(), wanted.end(), fits)) fail("bound to another address");
+    Request* found = nullptr;
+    bool asked = false;
+    for (Request& each : socket.requests) {
+        const bool waits = each.kind == Request::Kind::bind && each.may_pass &&
+                           each.may_succeed && !each.told && !each.dropped;
+        asked = asked || waits;
+        if (!found && waits && could_be_bound_to(each.addresses, *local)) found = &each;
+    }
+    if (!asked) return fail("'listening' that nobody asked for");
+    if (!found) return fail("bound to another address");
+    told(socket, *found, "");
+    socket.listening = found;
+    socket.listened++;
     socket.bound = true;
     if (socket.local.family == net::Family::none) socket.local = *local;
     socket.ports.insert(local->port);
@@ -156,6 +170,11 @@ void Stage::told_listening(std::uint32_t number) {
 void Stage::told_bind(std::uint32_t number, Request* request) {
     Socket& socket = sockets_[number];
     if (!enter(Moment::listening, &socket, socket.host, "callback")) return;
+    const bool other = socket.listening && socket.listening->maybe && !request->told;
+    if (other) {  // It was never made, and the 'listening' is this one's.
+        told(socket, *request, "");
+        socket.listening = request;
+    }
     if (socket.listening != request) fail("the callback of a bind without its 'listening'");
     if (request->called) fail("the callback of a bind was called twice");
     request->called = true;
@@ -181,7 +200,7 @@ void Stage::told_connected(std::uint32_t number) {
         const bool waited = !step->told && !step->maybe && !step->dropped && !step->excused;
         if (waited) fail("'connect' before 'listening'");
     }
-    check_prompt(socket, *found);
+    check_turn(socket, *found);
     found->event_told = true;
     std::erase(nodes_[socket.host].prompt, &*found);
     const auto remote = socket.object->remote_address();
@@ -224,25 +243,34 @@ bool may_be(const Socket& socket, const Request& request, const std::string& tex
 
 }  // namespace
 
-// The oldest one whose error this may be; null when there is none.
-Request* Stage::explanation(Socket& socket, const std::string& text) {
-    if (socket.life == Life::destroyed) return nullptr;
+// The oldest one whose error this may be, if there is one. Those whose turn it is come first; of
+// these refusals, then those that nothing else has spoken for.
+Explanation Stage::explanation(Socket& socket, const std::string& text) {
+    Explanation best;
+    bool uncertain = false;
+    if (socket.life == Life::destroyed) return best;
     const std::uint64_t tick = loop_of(socket.host).tick();
     for (Request& each : socket.requests) {
-        if (each.is_refusal(text) && may_be(socket, each, text, tick)) return &each;
+        if (!may_be(socket, each, text, tick)) continue;
+        const int doubt = each.is_refusal(text)        ? 0
+                          : each.blurred               ? 3
+                          : each.excused || each.maybe ? 2
+                                                       : 1;
+        const int doubts = doubt + (is_in_turn(socket, each) ? 0 : 4);
+        const Explanation one{&socket, &each, doubts};
+        uncertain = uncertain || each.maybe;
+        if (one.is_better_than(best)) best = one;
     }
-    for (const int doubts : {0, 1, 2}) {  // Those that nothing else has spoken for come first.
-        for (Request& each : socket.requests) {
-            const int doubt = each.blurred ? 2 : each.excused ? 1 : 0;
-            if (doubt == doubts && may_be(socket, each, text, tick)) return &each;
-        }
-    }
-    return nullptr;
+    best.uncertain = uncertain;
+    return best;
 }
 
-void Stage::told_silently(Socket& socket, Request& request, const std::string& text) {
-    told(socket, request, text);
-    request.blurred = request.kind == Request::Kind::send && !request.is_refusal(text);
+void Stage::told_silently(const Explanation& found, const std::string& text) {
+    Request& request = *found.request;
+    told(*found.socket, request, text);
+    const bool send = request.kind == Request::Kind::send && !request.is_refusal(text);
+    request.blurred = send || (found.uncertain && !request.is_refusal(text));
+    if (request.blurred) request.texts.push_back(text);
 }
 
 // What ICMP had to say: of a socket that is or was connected, once a tick.
@@ -258,8 +286,8 @@ bool Stage::is_complaint(Socket& socket, const std::string& text) {
 void Stage::told_error(std::uint32_t number, const std::string& text) {
     Socket& socket = sockets_[number];
     if (!enter(Moment::error, &socket, socket.host, text)) return;
-    if (Request* request = explanation(socket, text)) {
-        told_silently(socket, *request, text);
+    if (const Explanation found = explanation(socket, text); found.request) {
+        told_silently(found, text);
     } else if (!is_complaint(socket, text)) {
         return fail("an 'error' that nothing explains: " + text);
     }
@@ -269,19 +297,16 @@ void Stage::told_error(std::uint32_t number, const std::string& text) {
 // It does not say whose it is.
 void Stage::told_unhandled(std::uint8_t host, const std::string& text) {
     if (!enter(Moment::error, nullptr, host, "unhandled " + text)) return;
-    Socket* whose = nullptr;
-    Request* request = nullptr;
+    Explanation best;
     bool complaint = false;
     for (Socket& each : sockets_) {
         if (!each.plan.deaf || each.host != host) continue;
-        Request* const found = explanation(each, text);
-        if (!found && !complaint) complaint = is_complaint(each, text);
-        if (!found || (request && request->number < found->number)) continue;
-        whose = &each;
-        request = found;
+        const Explanation found = explanation(each, text);
+        if (!found.request && !complaint) complaint = is_complaint(each, text);
+        if (found.is_better_than(best)) best = found;
     }
-    if (request) told_silently(*whose, *request, text);
-    if (request || complaint) return leave(Moment::error, host);
+    if (best.request) told_silently(best, text);
+    if (best.request || complaint) return leave(Moment::error, host);
     fail("an unhandled error that nothing explains: " + text);
 }
 
@@ -342,7 +367,13 @@ void Stage::told_drain(std::uint32_t number) {
     Socket& socket = sockets_[number];
     if (!enter(Moment::drain, &socket, socket.host, "")) return;
     if (!socket.open()) return fail("'drain' after close()");
-    if (!std::exchange(socket.overflowed, false)) return fail("'drain', and nothing was refused");
+    if (!socket.overflowed) return fail("'drain', and nothing was refused");
+    // What was refused since it was on its way has one of its own.
+    const std::uint64_t tick = loop_of(socket.host).tick();
+    socket.overflowed = std::any_of(
+        socket.requests.begin(), socket.requests.end(), [tick](const Request& each) {
+            return each.may_overflow && !each.told && each.tick + 1 >= tick;
+        });
     socket.drain_owed = false;
     leave(Moment::drain, socket.host);
 }

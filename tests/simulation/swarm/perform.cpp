@@ -188,9 +188,24 @@ void Stage::announced(Socket& socket, Kind kind, const Place& place) {
     }
     const auto local = socket.object->address();
     if (!local) return fail("bound at once, and no address");
+    for (Request& each : socket.requests) {  // Those before it can only have failed.
+        const bool before = each.kind == Kind::bind && &each != &request && !each.told;
+        if (before) each.may_succeed = false;
+    }
     socket.bound = true;
     if (socket.local.family == net::Family::none) socket.local = *local;
     socket.ports.insert(local->port);
+}
+
+// By a call that needed it. Where a bind may have failed and not said so, nobody knows which bind
+// it was: its own, or the one before.
+void Stage::note_bound_meanwhile(Socket& socket, const Steps& before) {
+    if (!before.none || before.done || !socket.object->address()) return;
+    const Place any{.text = {}, .addresses = {net::Address::any(socket.family())}};
+    if (!socket.has_untold(Kind::bind)) return announced(socket, Kind::bind, any);
+    Request& request = ask(socket, Kind::bind, false, {});
+    request.maybe = true;
+    request.addresses = any.addresses;
 }
 
 void Stage::bind_sync(Slot& slot, const Operation& operation) {
@@ -226,7 +241,7 @@ void Stage::bind_sync(Slot& slot, const Operation& operation) {
 // A peer makes the system choose the socket's own address, from which a send that still waits may
 // have no way.
 void Stage::note_peers(Socket& socket, const Place& place) {
-    socket.changed_at = now(socket.host);
+    socket.change(now(socket.host));
     socket.peers.insert(socket.peers.end(), place.addresses.begin(), place.addresses.end());
     for (Request& each : socket.requests) {
         if (each.kind != Kind::send || each.told || !each.may_pass) continue;
@@ -296,11 +311,7 @@ void Stage::connect_sync(Slot& slot, const Operation& operation) {
         if (socket.is_local()) return slot.object->connect_sync(place.text);
         return slot.object->connect_sync(port, place.text);
     }();
-    const bool bound_now = steps.none && !steps.done && slot.object->address();
-    if (!socket.is_local() && bound_now && !socket.has_untold(Kind::bind)) {
-        announced(socket, Kind::bind, Place{.text = {}, .addresses = {net::Address::any(
-                                                            socket.family())}});
-    }
+    if (!socket.is_local()) note_bound_meanwhile(socket, steps);
     if (result) {
         if (!verdict.may_pass || !wanted.may_succeed) fail("connect_sync succeeded, and must not");
         return announced(socket, Kind::connect, place);
@@ -340,7 +351,7 @@ void Stage::disconnect(Slot& slot) {
 }
 
 void Stage::lose_peer(Socket& socket) {
-    socket.changed_at = now(socket.host);
+    socket.change(now(socket.host));
     socket.connected = false;
     for (Request& each : socket.requests) {
         if (each.kind == Kind::connect && !each.told) each.spent = true;
@@ -356,7 +367,7 @@ void Stage::note_close(Socket& socket, bool abort) {
     socket.closed_at = now(socket.host);
     socket.closed_tick = loop_of(socket.host).tick();
     socket.closed_by = next_request_++;
-    socket.changed_at = socket.closed_at;
+    socket.change(socket.closed_at);
     socket.waits_to_close = !abort && socket.object->get_send_queue_count() > 0;
     for (Request& each : socket.requests) {
         const bool step = each.kind == Kind::bind || each.kind == Kind::connect;
@@ -402,7 +413,7 @@ void Stage::bury(Socket& socket) {
     socket.any_port = socket.any_port || socket.has_untold(Kind::bind);
     socket.life = Life::destroyed;
     socket.object = nullptr;
-    socket.changed_at = now(socket.host);
+    socket.change(now(socket.host));
     std::erase_if(nodes_[socket.host].prompt, [&](const Request* each) {
         return std::any_of(socket.requests.begin(), socket.requests.end(),
                            [&](const Request& own) { return &own == each; });

@@ -54,7 +54,7 @@ void Stage::expect_full(Socket& socket, const std::string& destination, std::siz
                                      bytes + size <= socket.plan.bytes_max);
     if (room || !request.may_pass) return;
     request.failures.push_back("send ENOBUFS" + (destination.empty() ? "*" : " " + destination));
-    socket.overflowed = true;
+    socket.overflowed = request.may_overflow = true;
 }
 
 void Stage::send(Slot& slot, const Operation& operation) {

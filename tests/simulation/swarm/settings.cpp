@@ -125,10 +125,7 @@ void Stage::membership(Slot& slot, const Operation& operation) {
     if (socket.open() && sound && !socket.is_local()) {
         const bool odd = socket.plan.ipv6_only && !six;
         if (steps.none && odd && error.code == Code::invalid_argument) return;
-        if (steps.none && !steps.asked && !odd) {
-            announced(socket, Request::Kind::bind,
-                      Place{.text = {}, .addresses = {net::Address::any(socket.family())}});
-        }
+        if (!odd) note_bound_meanwhile(socket, steps);
         // A bind that is under way, or has failed and has not said so.
         const bool waits = error.code == Code::already_in_progress ||
                            error.code == Code::bad_descriptor;

@@ -54,6 +54,19 @@ struct Node {  // A host with what runs there.
     core::Timer heartbeat;
 };
 
+// Whose an 'error' may be: it does not say.
+struct Explanation {
+    Socket* socket = nullptr;
+    Request* request = nullptr;
+    int doubts = 0;
+    bool uncertain = false;  // One that may never have been made would explain it as well.
+    bool is_better_than(const Explanation& other) const {
+        if (!request || !other.request) return request && !other.request;
+        return doubts != other.doubts ? doubts < other.doubts
+                                      : request->number < other.request->number;
+    }
+};
+
 class Stage {
    public:
     Stage(const Plan&, bool trace);
@@ -72,7 +85,8 @@ class Stage {
     void schedule();
     void settle();
     void finish();
-    void check_told(const Socket&);
+    void check_told(Socket&);
+    bool was_told_of_another(const Socket&, const Request&);
     void check_arrived();
     bool must_arrive(const Record&, const Socket& receiver) const;
     void check_alive(std::uint8_t host);
@@ -114,6 +128,7 @@ class Stage {
     void note_peers(Socket&, const Place&);
     void ask_implicit_bind(Socket&, const Verdict& next);
     void announced(Socket&, Request::Kind, const Place&);
+    void note_bound_meanwhile(Socket&, const Steps& before);
     void rely_on_steps(Socket&, Request&, bool on_connect);
     void expect(Socket&, std::string_view what, platform::Code is, platform::Code wanted);
 
@@ -128,14 +143,15 @@ class Stage {
     void told_connected(std::uint32_t socket);
     void told_error(std::uint32_t socket, const std::string& text);
     void told_unhandled(std::uint8_t host, const std::string& text);
-    Request* explanation(Socket&, const std::string& text);
-    void told_silently(Socket&, Request&, const std::string& text);
+    Explanation explanation(Socket&, const std::string& text);
+    void told_silently(const Explanation&, const std::string& text);
     bool is_complaint(Socket&, const std::string& text);
     void told_message(std::uint32_t socket, const net::Message&);
     void told_close(std::uint32_t socket);
     void told_drain(std::uint32_t socket);
     void check_order(Socket&, const Request&);
-    void check_prompt(Socket&, const Request&);
+    bool is_in_turn(const Socket&, const Request&) const;
+    void check_turn(const Socket&, const Request&);
     void audit(Socket&);
     void audit_steps(Socket&);
     void audit_queue(Socket&);
