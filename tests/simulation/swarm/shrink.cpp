@@ -1,6 +1,7 @@
 // Delta debugging (Zeller, Hildebrandt 2002): halves of the operations are left out, then quarters,
-// down to single ones; what is left is made plainer, field by field. A smaller plan counts if it
-// fails with the same words, whatever the numbers in them.
+// down to single ones; what is left is made plainer, field by field, and nearer to the plan's
+// beginning. When that ends, pairs are left out, and single ones that others only counted by. A
+// smaller plan counts if it fails with the same words, whatever the numbers in them.
 #include <algorithm>
 #include <cctype>
 #include <utility>
@@ -11,7 +12,8 @@ namespace swarm {
 
 namespace {
 
-constexpr int tries_max = 3000;
+constexpr int tries_max = 6000;
+constexpr std::size_t few = 40;  // Operations, of which all pairs can be tried.
 
 // Its first line, without numbers.
 std::string kind_of(const std::string& failure) {
@@ -20,6 +22,12 @@ std::string kind_of(const std::string& failure) {
         if (!std::isdigit(static_cast<unsigned char>(each))) kind += each;
     }
     return kind;
+}
+
+void erase(Plan& plan, std::size_t begin, std::size_t end) {
+    const auto first = plan.operations.begin();
+    plan.operations.erase(first + static_cast<std::ptrdiff_t>(begin),
+                          first + static_cast<std::ptrdiff_t>(end));
 }
 
 class Shrinker {
@@ -31,8 +39,10 @@ class Shrinker {
         for (bool changed = true; changed && tries_ < tries_max;) {
             changed = leave_out();
             changed = plainer_operations() || changed;
+            changed = earlier_moments() || changed;
             changed = plainer_sockets() || changed;
             changed = plainer_world() || changed;
+            if (!changed) changed = leave_out_counted() || leave_out_pairs();
         }
         return plan_;
     }
@@ -50,13 +60,76 @@ class Shrinker {
             for (std::size_t begin = 0; begin < plan_.operations.size();) {
                 Plan smaller = plan_;
                 const std::size_t end = std::min(begin + size, smaller.operations.size());
-                smaller.operations.erase(
-                    smaller.operations.begin() + static_cast<std::ptrdiff_t>(begin),
-                    smaller.operations.begin() + static_cast<std::ptrdiff_t>(end));
+                erase(smaller, begin, end);
                 keep(smaller) ? static_cast<void>(changed = true) : static_cast<void>(begin = end);
             }
             if (size <= 1) return changed;
         }
+    }
+
+    // Two that make up for each other: one opens what the other closes.
+    bool leave_out_pairs() {
+        bool changed = false;
+        for (std::size_t i = 0; i < plan_.operations.size() && plan_.operations.size() < few; i++) {
+            for (std::size_t k = i + 1; k < plan_.operations.size();) {
+                Plan smaller = plan_;
+                erase(smaller, k, k + 1);
+                erase(smaller, i, i + 1);
+                const bool kept = keep(smaller);
+                changed = changed || kept;
+                if (!kept) k++;
+            }
+        }
+        return changed;
+    }
+
+    // One whose callbacks others only count: they come as much earlier.
+    bool leave_out_counted() {
+        bool changed = false;
+        for (std::size_t i = 0; i < plan_.operations.size() && plan_.operations.size() < few;) {
+            const auto without = [&](Moment moment) {
+                Plan smaller = plan_;
+                erase(smaller, i, i + 1);
+                bool counted = false;
+                for (Operation& each : smaller.operations) {
+                    if (each.moment != moment || each.at < 2) continue;
+                    each.at--;
+                    counted = true;
+                }
+                return counted && keep(smaller);
+            };
+            bool kept = false;
+            constexpr auto end = static_cast<std::uint8_t>(Moment::count);
+            for (std::uint8_t moment = 1; moment < end && !kept; moment++) {
+                kept = without(static_cast<Moment>(moment));
+            }
+            changed = changed || kept;
+            if (!kept) i++;
+        }
+        return changed;
+    }
+
+    // Outside of callbacks; or inside the first one of its kind.
+    bool earlier_moments() {
+        bool changed = false;
+        for (std::size_t i = 0; i < plan_.operations.size(); i++) {
+            const auto moved = [&](Moment moment, std::uint32_t at) {
+                Plan other = plan_;
+                Operation& it = other.operations[i];
+                if (it.moment == moment && it.at <= at) return false;
+                it.moment = moment;
+                it.at = at;
+                return keep(other);
+            };
+            const Operation it = plan_.operations[i];
+            const bool counts = it.moment != Moment::outside;
+            const bool free = counts && it.what != Do::echo;
+            changed = (free && moved(Moment::outside, 0)) ||
+                      (counts && it.at > 1 &&
+                       (moved(it.moment, 1) || moved(it.moment, it.at - 1))) ||
+                      changed;
+        }
+        return changed;
     }
 
     // A field to a value, if the plan still fails then.
