@@ -20,6 +20,7 @@ using test::Audit;
 using test::Log;
 using test::Receiver;
 using test::run_until;
+using test::runs_out;
 using test::settle;
 
 // "3 of 7 bytes", or "send EMSGSIZE 127.0.0.1:9, 3 of 7 bytes".
@@ -241,6 +242,26 @@ TEST_CASE("[34][42] close waits for them, abort cancels, and the destructor tell
     settle(loop);
     CHECK(witness.use_count() == 1);
     CHECK(log.lines.size() == 3);
+}
+
+TEST_CASE("[42] what is asked for after close() does not put 'close' off") {
+    const Audit audit;
+    core::Loop loop;
+    Datagram socket(loop, Type::udp4);
+    const std::array<Bytes, 1> texts{Bytes("x")};
+    int outcomes = 0;
+    int outcomes_at_close = 0;
+    std::function<void()> again = [&] {
+        if (++outcomes > 20) return;
+        const std::size_t count = outcomes % 2;  // None at all, or one that is refused.
+        socket.send_many(std::span<const Bytes>(texts).first(count), [&] { again(); });
+    };
+    for (int i = 0; i < 3; i++) again();
+    socket.close();
+    socket.on_close([&] { outcomes_at_close = outcomes; });
+    CHECK(runs_out(loop));
+    CHECK(outcomes == 23);
+    CHECK(outcomes_at_close == 6);
 }
 
 TEST_CASE("[42] the callback may destroy the socket, or send again, or its loop may have gone") {
