@@ -102,6 +102,7 @@ class Datagram::State::SendingMany {
     ~SendingMany() {
         if (!end_) return;
         end_->stage = Request::Stage::done;
+        end_->uncounted = sender_.life != Life::open;
         sender_.ask(*end_);
     }
     SendingMany(const SendingMany&) = delete;

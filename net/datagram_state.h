@@ -345,7 +345,7 @@ inline Request* Datagram::State::make_request(Request::Kind kind, Outcome&& outc
 
 inline void Datagram::State::ask(Request& request) {
     asked.push(request);
-    request.uncounted = life != Life::open && request.kind == Request::Kind::refusal;
+    if (life != Life::open && request.kind == Request::Kind::refusal) request.uncounted = true;
     if (!request.uncounted) outstanding++;
     loop->owe(*this);
     loop->request(*this);

@@ -69,7 +69,7 @@ struct Request {
     bool silent : 1 = false;   // Nobody wants its event any more.
     bool waiting : 1 = false;  // In the list of those that outlast their tick.
     bool has_number : 1 = false;
-    bool uncounted : 1 = false;  // A refusal of a closed socket: 'close' does not wait for it.
+    bool uncounted : 1 = false;  // Asked of a closed socket: 'close' does not wait for it.
     bool directed : 1 = false;  // `keeper` is a Directed: it has options of its own.
     bool shared : 1 = false;   // A bind whose socket all workers of a cluster share.
 
