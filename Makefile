@@ -412,9 +412,11 @@ WALKS = \
 
 # `make swarm`: random schedules against a model of the contract.
 SWARM = \
+    tests/simulation/swarm/audit.o \
     tests/simulation/swarm/generate.o \
     tests/simulation/swarm/isolate.o \
     tests/simulation/swarm/main.o \
+    tests/simulation/swarm/many.o \
     tests/simulation/swarm/model.o \
     tests/simulation/swarm/outcomes.o \
     tests/simulation/swarm/perform.o \

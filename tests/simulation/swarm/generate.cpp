@@ -120,6 +120,7 @@ struct Knobs {
 };
 
 std::int32_t make_number(Dice& dice, const Knobs& knobs, Do what) {
+    if (what == Do::echo) return dice.of({1, 1, 1, 2, 5, 64});
     if (what != Do::send) return dice.of({0, 1, 2, 3, 5, 64, 255, 256, -1 * (what == Do::setting)});
     if (knobs.big && dice.one_in(3)) return dice.of({1472, 1473, 9000, 65507, 65508, 65527, 65528});
     return dice.of({0, 1, 4, 17, 17, 17, 100, 1000, 1400});
@@ -164,6 +165,145 @@ void join(const Operation& before, Operation& next) {
     next.at = before.at;
 }
 
+// ---- Scenes ----------------------------------------------------------------------------------
+
+// Short stories that chance alone would hardly ever tell, of sockets of their own.
+class Scene {
+   public:
+    Scene(Dice& dice, Plan& plan, std::uint32_t at) : dice_(dice), plan_(plan), at_(at) {}
+
+    // Steps behind one that waits for a look-up: none may overtake it.
+    void steps() {
+        const std::uint8_t one = socket(net::Type::udp4);
+        plan_.sockets[one].names = dice_.one_in(2) ? Names::system : Names::later;
+        Operation& bind = add(Do::bind, one);
+        bind.target = dice_.one_in(2) ? Target::slow_name : Target::name;
+        bind.form = Form::text;
+        at_++;
+        add(Do::connect, one).callback = true;
+        burst(one, 1 + dice_.below(3));
+    }
+
+    // What is asked for before a call that lets it leave.
+    void last_words() {
+        const net::Type type = dice_.one_in(2) ? net::Type::unix_dgram : net::Type::udp4;
+        const std::uint8_t other = socket(type);
+        const std::uint8_t one = socket(type);
+        add(Do::bind_sync, other);
+        if (dice_.one_in(2)) add(Do::pause, other);
+        add(Do::connect_sync, one);
+        burst(one, 1 + dice_.below(20));
+        Operation& last = add(Do::disconnect, one);
+        if (dice_.one_in(4)) last.what = Do::setting;
+        if (dice_.one_in(6)) last.what = Do::close;
+        last.port = last.what == Do::setting ? 0 : last.port;
+        last.number = 64;
+        if (dice_.one_in(2)) burst(one, 1);
+        at_ += 1 + static_cast<std::uint32_t>(dice_.below(20));
+        if (dice_.one_in(2)) add(Do::resume, other);
+    }
+
+    // Who answers those who do not listen keeps the answers; others of the loop must not suffer.
+    void crowd() {
+        const std::uint8_t silent = socket(net::Type::unix_dgram);
+        const std::uint8_t echo = socket(net::Type::unix_dgram);
+        const std::uint8_t bystander = socket(net::Type::udp4);
+        const std::int32_t echo_port = port_ + 1;
+        add(Do::bind_sync, silent);
+        add(Do::bind_sync, echo).port = echo_port;
+        add(Do::bind_sync, bystander).port = bystander_port;
+        add(Do::pause, silent);
+        Operation& answer = add(Do::echo, echo);
+        answer.moment = Moment::message;
+        answer.at = 1;
+        answer.number = 100;
+        Operation& many = add(Do::send_many, silent);
+        many.port = echo_port;
+        many.form = Form::text;
+        many.number = dice_.of({20, 80, 90});
+        at_ += 400;
+        Operation& late = add(Do::send, bystander);
+        late.form = Form::text;
+        late.port = bystander_port;
+        late.number = 17;
+        at_ += 100;
+        if (dice_.one_in(2)) add(Do::resume, silent);
+    }
+
+    // Back-pressure in the midst of what has been read together.
+    void pause() {
+        const net::Type type = dice_.one_in(3) ? net::Type::unix_dgram : net::Type::udp4;
+        const std::uint8_t one = socket(type);
+        plan_.sockets[one].batches = dice_.one_in(4);
+        add(Do::bind_sync, one);
+        burst(one, 2 + dice_.below(8));
+        for (std::uint32_t i = 0; i < 3; i++) {
+            Operation& pause = add(Do::pause, one);
+            pause.moment = Moment::message;
+            pause.at = 1 + static_cast<std::uint32_t>(dice_.below(6));
+            at_ += static_cast<std::uint32_t>(dice_.below(3));
+            if (dice_.one_in(2)) burst(one, 1 + dice_.below(3));
+            at_ += static_cast<std::uint32_t>(dice_.below(3));
+            add(Do::resume, one);
+        }
+    }
+
+   private:
+    static constexpr std::int32_t bystander_port = 1900;
+
+    std::uint8_t socket(net::Type type) {
+        plan_.sockets.emplace_back().type = type;
+        return static_cast<std::uint8_t>(plan_.sockets.size() - 1);
+    }
+    Operation& add(Do what, std::uint8_t socket) {
+        Operation& operation = plan_.operations.emplace_back();
+        operation.what = what;
+        operation.socket = socket;
+        operation.port = port_;
+        operation.form = Form::text;
+        operation.at = at_;
+        return operation;
+    }
+    // To itself, or to its peer.
+    void burst(std::uint8_t socket, std::uint64_t count) {
+        const bool connects = std::any_of(
+            plan_.operations.begin(), plan_.operations.end(), [&](const Operation& each) {
+                return each.socket == socket &&
+                       (each.what == Do::connect || each.what == Do::connect_sync);
+            });
+        const std::int32_t size = dice_.of({17, 17, 1000});
+        const bool told = dice_.one_in(2);
+        if (count > 5 && dice_.one_in(2)) {
+            Operation& many = add(Do::send_many, socket);
+            many.form = connects ? Form::plain : Form::text;
+            many.number = static_cast<std::int32_t>(count);
+            many.callback = told;
+            return;
+        }
+        for (std::uint64_t i = 0; i < count; i++) {
+            Operation& send = add(Do::send, socket);
+            send.form = connects ? Form::plain : Form::text;
+            send.number = size;
+            send.callback = told || dice_.one_in(3);
+        }
+    }
+
+    Dice& dice_;
+    Plan& plan_;
+    std::uint32_t at_;
+    std::int32_t port_ = 1800;  // Nobody else's.
+};
+
+void add_scene(Dice& dice, Plan& plan, std::uint64_t time) {
+    Scene scene(dice, plan, static_cast<std::uint32_t>(dice.below(time)));
+    switch (dice.below(4)) {
+        case 0: return scene.steps();
+        case 1: return scene.last_words();
+        case 2: return scene.crowd();
+        default: return scene.pause();
+    }
+}
+
 }  // namespace
 
 Plan generate(std::uint64_t seed) {
@@ -183,6 +323,7 @@ Plan generate(std::uint64_t seed) {
         Operation& next = plan.operations.emplace_back(make_operation(dice, knobs, sockets));
         if (i > 0 && knobs.bursts && !dice.one_in(3)) join(*(&next - 1), next);
     }
+    if (dice.one_in(4)) add_scene(dice, plan, knobs.time);
     return plan;
 }
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ namespace swarm {
 namespace {
 
 constexpr unsigned seconds_max = 20;  // Of one plan.
+constexpr int microseconds_max = 500'000;  // Of the processor, of one that is made smaller.
 
 struct Worker {
     pid_t process = -1;
@@ -73,7 +75,8 @@ Worker start(Work work, bool quiet) {
 }
 
 std::string end_of(int status) {
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) return "it never ends";
+    const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (signal == SIGALRM || signal == SIGPROF) return "it never ends";
     if (WIFSIGNALED(status)) return "ended by signal " + std::to_string(WTERMSIG(status));
     return WEXITSTATUS(status) == 0 ? "" : "ended with " + std::to_string(WEXITSTATUS(status));
 }
@@ -133,6 +136,8 @@ bool hear(Worker& worker, Report& report) {
 std::string judge_apart(const Plan& plan, bool quiet) {
     const auto work = [&](int pipe) {
         ::alarm(seconds_max);
+        const itimerval patience{{}, {0, microseconds_max}};
+        if (quiet) ::setitimer(ITIMER_PROF, &patience, nullptr);
         const Outcome outcome = play(plan);
         if (!outcome.failure.empty()) tell(pipe, "failed " + flat(outcome.failure) + "\n");
     };

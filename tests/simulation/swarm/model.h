@@ -37,7 +37,11 @@ struct Request {
     bool event_told = false;       // Of a connect: 'connect' came, the callback has not.
     bool dropped = false;          // It must not be told any more.
     bool spent = false;            // A connect that has been disconnected before it was told.
-    std::uint64_t tick = 0;
+    std::uint64_t tick = 0;        // When it was asked for,
+    std::uint64_t owed_tick = 0;   // and when its outcome was known.
+    std::string name{};            // To look up, and nobody has yet.
+    bool waits_for_name = false;   // It has one, and may not have been told yet.
+    bool many = false;             // One of many, with one callback for all.
     std::string destination;       // Sends with the same one keep their order.
     std::vector<net::Address> addresses;  // Candidates.
     std::uint32_t record = nothing;       // Its datagram.
@@ -100,6 +104,12 @@ struct Socket {
     std::int64_t changed_at = 0;   // When what it can hear has changed last,
     std::uint32_t changes = 0;     // and how often.
     std::int64_t bound_at = -1;
+    bool paused = false;
+    std::uint64_t taken = 0;      // Sends that are queued, have left or have failed,
+    std::uint64_t refused = 0;    // and those told that there was no room,
+    std::uint64_t refused_max = 0;  // and those of whom that is not known.
+    std::uint64_t heard = 0;      // Datagrams that listeners got,
+    std::uint64_t heard_bytes = 0;
 
     bool open() const { return life == Life::open; }
     void change(std::int64_t when) {

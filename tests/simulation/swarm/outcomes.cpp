@@ -28,7 +28,7 @@ bool Stage::enter(Moment moment, Socket* socket, std::uint8_t host, std::string_
     if (calls_ > 0) fail("a callback ran inside a call");
     if (socket && socket->life == Life::destroyed) fail("a destroyed socket called back");
     for (const Request* request : node.prompt) {
-        if (node.loop->tick() > request->tick + 1) fail("an outcome is late");
+        if (node.loop->tick() > request->owed_tick + 1) fail("an outcome is late");
     }
     if (socket && !over_) audit(*socket);
     return !over_;
@@ -40,7 +40,9 @@ void Stage::leave(Moment moment, std::uint8_t host) {
     const std::uint32_t count = nodes_[host].happened[static_cast<std::size_t>(moment)];
     for (const Operation& each : plan_.operations) {
         if (over_ || ending_) return;
-        if (each.moment != moment || each.at != count) continue;
+        const std::uint32_t times = each.what == Do::echo && each.number > 1
+                                        ? static_cast<std::uint32_t>(each.number) : 1;
+        if (each.moment != moment || count < each.at || count - each.at >= times) continue;
         if (plan_.sockets[each.socket].host == host) perform(each);
     }
 }
@@ -93,6 +95,7 @@ void Stage::told(Socket& socket, Request& request, const std::string& text) {
     } else if (request.callback || !socket.plan.deaf) {
         socket.drain_owed = true;
     }
+    socket.refused += begins(text, "send ENOBUFS");
     request.told = true;
     std::erase(nodes_[socket.host].prompt, &request);
     if (text.empty() || request.kind == Request::Kind::send || request.is_refusal(text)) return;
@@ -114,8 +117,12 @@ void Stage::told_send(std::uint32_t number, Request* request, const net::Failure
     Record& record = traffic_.at(request->record);
     record.bytes.reset();  // The caller's again: whoever looks at them now is caught.
     (failure ? record.failed : record.succeeded) = true;
+    record.refused = begins(text, "send ENOBUFS");
     if (bytes != (failure ? 0 : request->size)) fail("a send said the wrong number of bytes");
-    if (failure && !record.received.empty()) fail("a send failed whose datagram had arrived");
+    const bool unique = record.size >= 4 && record.content == record.number;
+    if (failure && unique && !record.received.empty()) {
+        fail("a send failed whose datagram had arrived");
+    }
     if (!failure && socket.open() && !socket.is_local()) {
         if (!socket.bound || socket.listened == 0) fail("a send was told before 'listening'");
         for (const Request* step : request->relies) {
@@ -220,6 +227,7 @@ void Stage::told_connect(std::uint32_t number, Request* request, const net::Fail
     if (failure && request->event_told) fail("'connect', and then a failure");
     if (!failure && !request->event_told) fail("a callback of connect before its event");
     told(socket, *request, text);
+    if (failure && !request->is_refusal(text) && socket.open()) owe_dependants(socket, *request);
     leave(Moment::connect, socket.host);
 }
 
@@ -247,30 +255,61 @@ bool may_be(const Socket& socket, const Request& request, const std::string& tex
 // these refusals, then those that nothing else has spoken for.
 Explanation Stage::explanation(Socket& socket, const std::string& text) {
     Explanation best;
+    std::size_t candidates = 0;
     bool uncertain = false;
     if (socket.life == Life::destroyed) return best;
     const std::uint64_t tick = loop_of(socket.host).tick();
     for (Request& each : socket.requests) {
         if (!may_be(socket, each, text, tick)) continue;
-        const int doubt = each.is_refusal(text)        ? 0
-                          : each.blurred               ? 3
+        const int doubt = each.blurred                 ? 3
+                          : each.is_refusal(text)      ? 0
                           : each.excused || each.maybe ? 2
                                                        : 1;
         const int doubts = doubt + (is_in_turn(socket, each) ? 0 : 4);
         const Explanation one{&socket, &each, doubts};
+        candidates++;
         uncertain = uncertain || each.maybe;
         if (one.is_better_than(best)) best = one;
     }
+    best.candidates = candidates;
     best.uncertain = uncertain;
     return best;
+}
+
+// What relied on a step fails with it, and is told before all that was asked for later.
+void Stage::owe_dependants(Socket& socket, const Request& step) {
+    for (Request& each : socket.requests) {
+        const auto& relies = each.relies;
+        const bool certain = each.callback && each.refusals == 0 && !each.may_overflow &&
+                             !each.many && each.may_pass && !each.told && !each.dropped;
+        if (!certain || std::find(relies.begin(), relies.end(), &step) == relies.end()) continue;
+        const auto is_doubt = [](const Request* it) { return it->maybe; };
+        if (std::none_of(relies.begin(), relies.end(), is_doubt)) owe(socket, each);
+    }
+}
+
+// A custom look-up has been asked for a name, and answers at once. A step that fails is told then;
+// a send that does a tick later, as if it had waited.
+void Stage::note_look_up(Socket& socket, std::string_view host, bool fails) {
+    for (Request& each : socket.requests) {
+        if (each.name != host || each.told || each.dropped) continue;
+        each.name.clear();
+        const bool certain = each.callback && each.refusals == 0 &&
+                             each.kind == Request::Kind::connect;
+        if (fails && certain && socket.open()) owe(socket, each);
+        return;
+    }
 }
 
 void Stage::told_silently(const Explanation& found, const std::string& text) {
     Request& request = *found.request;
     told(*found.socket, request, text);
-    const bool send = request.kind == Request::Kind::send && !request.is_refusal(text);
-    request.blurred = send || (found.uncertain && !request.is_refusal(text));
+    const bool refusal = request.is_refusal(text);
+    request.blurred = refusal ? request.may_pass && found.candidates > 1
+                              : request.kind == Request::Kind::send || found.uncertain;
     if (request.blurred) request.texts.push_back(text);
+    const bool failed = !request.is_refusal(text) && found.candidates == 1;
+    if (failed && request.kind != Request::Kind::send) owe_dependants(*found.socket, request);
 }
 
 // What ICMP had to say: of a socket that is or was connected, once a tick.
@@ -303,7 +342,9 @@ void Stage::told_unhandled(std::uint8_t host, const std::string& text) {
         if (!each.plan.deaf || each.host != host) continue;
         const Explanation found = explanation(each, text);
         if (!found.request && !complaint) complaint = is_complaint(each, text);
+        const std::size_t candidates = best.candidates + found.candidates;
         if (found.is_better_than(best)) best = found;
+        best.candidates = candidates;
     }
     if (best.request) told_silently(best, text);
     if (best.request || complaint) return leave(Moment::error, host);
@@ -376,73 +417,6 @@ void Stage::told_drain(std::uint32_t number) {
         });
     socket.drain_owed = false;
     leave(Moment::drain, socket.host);
-}
-
-// ---- What the questions answer -----------------------------------------------------------------
-
-void Stage::audit(Socket& socket) {
-    if (socket.life == Life::destroyed || over_) return;
-    for (Request& each : socket.requests) {  // By now it would have been told.
-        const std::uint64_t tick = loop_of(socket.host).tick() + (between_turns_ ? 1 : 0);
-        const bool gone = each.maybe && !each.told && tick > each.tick + 1;
-        if (gone) each.dropped = true;
-    }
-    audit_steps(socket);
-    audit_queue(socket);
-}
-
-void Stage::audit_steps(Socket& socket) {
-    const auto local = socket.object->address();
-    const auto remote = socket.object->remote_address();
-    if (!local && local.error().code != platform::Code::bad_descriptor) {
-        fail("address() failed with " + net::text(local.error()));
-    }
-    if (!remote && remote.error().code != platform::Code::not_connected_to_peer) {
-        fail("remote_address() failed with " + net::text(remote.error()));
-    }
-    if (socket.life == Life::closing || socket.adrift) return;
-    if (socket.life == Life::closed) {
-        if (local || remote) fail("a closed socket has an address");
-        return;
-    }
-    if (socket.bound && !local) return fail("a bound socket has lost its address");
-    if (socket.bound && local->port != socket.local.port) {
-        return fail("a bound socket has another port: " + written(*local));
-    }
-    if (!socket.bound && local && !socket.has_untold(Request::Kind::bind)) {
-        return fail("an address that nobody asked for");
-    }
-    if (socket.connected && !remote) return fail("a connected socket has lost its peer");
-    if (socket.connected && written(*remote) != written(socket.peer)) {
-        return fail("a connected socket has another peer");
-    }
-    const auto may_connect = [](const Request& each) {
-        return each.kind == Request::Kind::connect && each.excused && !each.told;
-    };
-    const bool asked = socket.has_untold(Request::Kind::connect) ||
-                       std::any_of(socket.requests.begin(), socket.requests.end(), may_connect);
-    if (!socket.connected && remote && !asked) {
-        return fail("a peer that nobody asked for");
-    }
-}
-
-void Stage::audit_queue(Socket& socket) {
-    const std::size_t count = socket.object->get_send_queue_count();
-    const std::size_t size = socket.object->get_send_queue_size();
-    std::size_t count_max = 0;
-    std::size_t size_max = 0;
-    for (const Request& each : socket.requests) {
-        const bool queued = each.kind == Request::Kind::send && each.may_pass &&
-                            (!each.told || each.blurred) && !each.dropped;
-        count_max += queued;
-        size_max += queued ? each.size : 0;
-    }
-    if (count > count_max || size > size_max) fail("more is queued than was asked for");
-    if (count == 0 && size != 0) fail("no datagrams are queued, and yet bytes");
-    if (count > 1 && (count > socket.plan.datagrams_max || size > socket.plan.bytes_max)) {
-        fail("the queue is over its bound");
-    }
-    if (!socket.open() && !socket.waits_to_close && count > 0) fail("a closed socket has a queue");
 }
 
 }  // namespace swarm

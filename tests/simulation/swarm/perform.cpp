@@ -67,6 +67,9 @@ void Stage::perform_on(Slot& slot, const Operation& operation) {
         case Do::disconnect: return disconnect(slot);
         case Do::send: return send(slot, operation);
         case Do::echo: return echo(slot, operation);
+        case Do::send_many: return send_many(slot, operation);
+        case Do::pause: return pause(slot, true);
+        case Do::resume: return pause(slot, false);
         case Do::close:
         case Do::abort: return close(slot, operation);
         case Do::destroy: return destroy(slot);
@@ -103,10 +106,18 @@ Request& Stage::ask(Socket& socket, Kind kind, bool callback, const Verdict& ver
     request.may_pass = verdict.may_pass;
     request.failures = verdict.refusals;
     request.refusals = verdict.refusals.size();
-    request.tick = loop_of(socket.host).tick();
+    request.tick = request.owed_tick = loop_of(socket.host).tick();
     request.closing = !socket.open();
-    if (!verdict.may_pass) nodes_[socket.host].prompt.push_back(&request);
+    if (!verdict.may_pass) owe(socket, request);
     return request;
+}
+
+// Its outcome is known: it is due in the next round, and nothing asked for later comes before it.
+void Stage::owe(const Socket& socket, Request& request) {
+    std::deque<Request*>& prompt = nodes_[socket.host].prompt;
+    if (std::find(prompt.begin(), prompt.end(), &request) != prompt.end()) return;
+    request.owed_tick = loop_of(socket.host).tick();
+    prompt.push_back(&request);
 }
 
 // What a bound socket does not need. It comes before what is asked for next, if that passes.
@@ -149,6 +160,7 @@ void Stage::bind(Slot& slot, const Operation& operation) {
     Request& request = ask(socket, Kind::bind, operation.callback, verdict);
     request.addresses = place.addresses;
     if (form == Form::plain) request.addresses = {net::Address::any(socket.family())};
+    if (request.may_pass && place.name && given) request.name = place.text;
     if (request.may_pass) {
         Place wanted = place;
         wanted.addresses = request.addresses;
@@ -178,7 +190,7 @@ void Stage::announced(Socket& socket, Kind kind, const Place& place) {
     Request& request = ask(socket, kind, false, {});
     request.at_once = true;
     request.addresses = place.addresses;
-    nodes_[socket.host].prompt.push_back(&request);
+    owe(socket, request);
     if (kind == Kind::connect) {
         const auto remote = socket.object->remote_address();
         if (!remote) return fail("connected at once, and no peer");
@@ -272,6 +284,7 @@ void Stage::connect(Slot& slot, const Operation& operation) {
     Request& request = ask(socket, Kind::connect, operation.callback, verdict);
     request.addresses = wanted.addresses;
     if (request.may_pass) {
+        if (wanted.name) request.name = wanted.text;
         rely_on_steps(socket, request, false);
         expect_connect(plan_, socket, wanted, request);
         note_peers(socket, wanted);
@@ -347,7 +360,9 @@ void Stage::disconnect(Slot& slot) {
            !open       ? platform::Code::not_running
            : connected ? platform::Code::ok
                        : platform::Code::not_connected_to_peer);
-    if (!error) lose_peer(socket);
+    if (error) return;
+    lose_peer(socket);
+    expect_left(socket, "disconnect");
 }
 
 void Stage::lose_peer(Socket& socket) {
@@ -358,11 +373,21 @@ void Stage::lose_peer(Socket& socket) {
     }
 }
 
+// Nothing is heard until it resumes, and then what was kept comes first.
+void Stage::pause(Slot& slot, bool on) {
+    {
+        const Call call(*this);
+        on ? slot.object->pause() : slot.object->resume();
+    }
+    slot.model->paused = on && slot.model->open();
+}
+
 // ---- Ends --------------------------------------------------------------------------------------
 
 void Stage::note_close(Socket& socket, bool abort) {
     socket.any_port = socket.has_untold(Kind::bind);
     socket.life = Life::closing;
+    socket.paused = false;
     socket.aborted = abort;
     socket.closed_at = now(socket.host);
     socket.closed_tick = loop_of(socket.host).tick();

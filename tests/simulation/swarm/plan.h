@@ -17,7 +17,7 @@ using simulation::Random;
 enum class Do : std::uint8_t {
     bind, bind_sync, connect, connect_sync, disconnect, send, echo, close, abort, destroy, create,
     move, setting, membership, listen, unlisten, reference, stop, post, timer, timer_change,
-    look_up, world, count
+    look_up, world, send_many, pause, resume, count
 };
 
 // Where an operation is done: by the world, between turns, or inside a callback of its host.
@@ -40,7 +40,9 @@ struct Operation {
     Form form = Form::port;
     Target target = Target::none;
     std::int32_t port = 0;
-    std::int32_t number = 0;  // A size, an index, a value: what the operation lacks otherwise.
+    // A size, an index, a value: what the operation lacks otherwise. Of an echo, how many messages
+    // in a row it answers; of send_many, how many datagrams.
+    std::int32_t number = 0;
     bool callback = false;
     Moment moment = Moment::outside;
     std::uint32_t at = 0;  // Outside: milliseconds. Else: at the n-th callback of its kind.

@@ -46,15 +46,44 @@ net::Datagram::SendCallback Stage::callback_of(Socket& socket, const Operation& 
 }
 
 // At its bound the queue may refuse: what the kernel takes first is its own affair.
+// So many of its size were asked for with the same call, and before it.
 void Stage::expect_full(Socket& socket, const std::string& destination, std::size_t size,
-                        Request& request) {
-    const std::size_t count = socket.object->get_send_queue_count();
-    const std::size_t bytes = socket.object->get_send_queue_size();
+                        Request& request, std::size_t before) {
+    const std::size_t count = socket.object->get_send_queue_count() + before;
+    const std::size_t bytes = socket.object->get_send_queue_size() + before * size;
     const bool room = count == 0 || (count < socket.plan.datagrams_max &&
                                      bytes + size <= socket.plan.bytes_max);
     if (room || !request.may_pass) return;
     request.failures.push_back("send ENOBUFS" + (destination.empty() ? "*" : " " + destination));
     socket.overflowed = request.may_overflow = true;
+}
+
+// What was accepted shows in the counters and the queue.
+void Stage::note_taken(Socket& socket, const std::vector<Request*>& asked) {
+    const net::Counters counted = socket.object->counters();
+    const std::uint64_t taken =
+        counted.sent + counted.failed + socket.object->get_send_queue_count();
+    std::uint64_t least = socket.taken;
+    std::uint64_t most = socket.taken;
+    for (const Request* each : asked) {
+        if (each->kind != Kind::send) continue;
+        least += each->may_pass && each->refusals == 0 && !each->may_overflow;
+        most += each->may_pass;
+    }
+    if (taken < least) fail("what was accepted is neither queued nor counted");
+    if (taken > most) fail("what was refused is queued or counted");
+    socket.taken = taken;
+}
+
+// Of sends without a destination: the peer, or those that connects under way may bring.
+std::vector<net::Address> Stage::peers_to_come(const Socket& socket) const {
+    if (const auto peer = socket.object->remote_address()) return {*peer};
+    std::vector<net::Address> peers;
+    for (const Request& each : socket.requests) {
+        if (each.kind != Kind::connect || !each.may_pass || each.told) continue;
+        peers.insert(peers.end(), each.addresses.begin(), each.addresses.end());
+    }
+    return peers;
 }
 
 void Stage::send(Slot& slot, const Operation& operation) {
@@ -77,14 +106,7 @@ void Stage::send(Slot& slot, const Operation& operation) {
     const Steps connection = connection_of(socket);
     if (!named) {
         place = {};
-        if (connection.done) place.addresses = {*socket.object->remote_address()};
-        for (const Request& each : socket.requests) {
-            const bool under_way = each.kind == Kind::connect && each.may_pass && !each.told;
-            if (!connection.done && under_way) {
-                place.addresses.insert(place.addresses.end(), each.addresses.begin(),
-                                       each.addresses.end());
-            }
-        }
+        place.addresses = peers_to_come(socket);
     }
     ask_implicit_bind(socket, verdict);
     Request& request = ask(socket, Kind::send, operation.callback, verdict);
@@ -97,6 +119,8 @@ void Stage::send(Slot& slot, const Operation& operation) {
     }
     if (request.may_pass) {
         rely_on_steps(socket, request, !named);
+        if (place.name) request.name = place.text;
+        request.waits_for_name = place.name;
         expect_look_up(socket, place, request);
         expect_send(plan_, socket, place.addresses, request);
         expect_full(socket, literal ? request.destination : "", cut.length, request);
@@ -113,6 +137,7 @@ void Stage::send(Slot& slot, const Operation& operation) {
     if (plain && socket.object->get_send_queue_count() != before + 1) {
         fail("a send was accepted, and is not queued");
     }
+    note_taken(socket, {&request});
     if (!request.may_pass) record.bytes.reset();
 }
 
@@ -183,10 +208,16 @@ void Stage::echo(Slot& slot, const Operation& operation) {
     record.to = request.addresses;
     record.literal = true;
     record.asked_at = now(socket.host);
-    const Call call(*this);
     auto callback = callback_of(socket, operation, request);
-    if (connected) return slot.object->send(message_->bytes, std::move(callback));
-    slot.object->send(message_->bytes, to, std::move(callback));
+    {
+        const Call call(*this);
+        if (connected) {
+            slot.object->send(message_->bytes, std::move(callback));
+        } else {
+            slot.object->send(message_->bytes, to, std::move(callback));
+        }
+    }
+    note_taken(socket, {&request});
 }
 
 }  // namespace swarm

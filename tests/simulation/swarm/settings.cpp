@@ -39,7 +39,11 @@ void Stage::setting(Slot& slot, const Operation& operation) {
     };
     const Call call(*this);
     switch (static_cast<std::uint32_t>(operation.port) % 7) {
-        case 0: return expect(socket, "set_ttl", object.set_ttl(value).code, ranged(1));
+        case 0: {
+            const Code code = object.set_ttl(value).code;
+            if (code == Code::ok) expect_left(socket, "set_ttl");
+            return expect(socket, "set_ttl", code, ranged(1));
+        }
         case 1:
             return expect(socket, "set_multicast_ttl", object.set_multicast_ttl(value).code,
                           ranged(0));

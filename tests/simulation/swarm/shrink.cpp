@@ -4,6 +4,7 @@
 // smaller plan counts if it fails with the same words, whatever the numbers in them.
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <utility>
 
 #include "tests/simulation/swarm/isolate.h"
@@ -13,6 +14,7 @@ namespace swarm {
 namespace {
 
 constexpr int tries_max = 6000;
+constexpr std::chrono::seconds time_max(100);  // Plans without end take long.
 constexpr std::size_t few = 40;  // Operations, of which all pairs can be tried.
 
 // Its first line, without numbers.
@@ -36,22 +38,27 @@ class Shrinker {
         : plan_(std::move(plan)), kind_(kind_of(failure)) {}
 
     Plan run() {
-        for (bool changed = true; changed && tries_ < tries_max;) {
+        for (bool changed = true; changed && !is_over();) {
             changed = leave_out();
             changed = plainer_operations() || changed;
             changed = earlier_moments() || changed;
             changed = plainer_sockets() || changed;
             changed = plainer_world() || changed;
-            if (!changed) changed = leave_out_counted() || leave_out_pairs();
+            if (!changed) changed = leave_out_counted() || leave_out_pairs() || join_sends();
         }
         return plan_;
     }
 
    private:
     bool keep(const Plan& smaller) {
-        if (++tries_ > tries_max || kind_of(judge_apart(smaller, true)) != kind_) return false;
+        tries_++;
+        if (is_over() || kind_of(judge_apart(smaller, true)) != kind_) return false;
         plan_ = smaller;
         return true;
+    }
+
+    bool is_over() const {
+        return tries_ > tries_max || std::chrono::steady_clock::now() - start_ > time_max;
     }
 
     bool leave_out() {
@@ -105,6 +112,29 @@ class Shrinker {
             }
             changed = changed || kept;
             if (!kept) i++;
+        }
+        return changed;
+    }
+
+    // It takes many to fill a queue: all that a socket sends at one moment, as one operation.
+    bool join_sends() {
+        bool changed = false;
+        for (std::size_t i = 0; i < plan_.operations.size(); i++) {
+            const Operation chosen = plan_.operations[i];
+            if (chosen.what != Do::send) continue;
+            const auto alike = [&](const Operation& each) {
+                return each.what == Do::send && each.socket == chosen.socket &&
+                       each.moment == chosen.moment && each.at == chosen.at;
+            };
+            Plan smaller = plan_;
+            const auto count = std::count_if(smaller.operations.begin(), smaller.operations.end(),
+                                             alike);
+            if (count < 3) continue;
+            Operation& many = smaller.operations[i];
+            many.what = Do::send_many;
+            many.number = static_cast<std::int32_t>(count);
+            std::erase_if(smaller.operations, alike);
+            changed = keep(smaller) || changed;
         }
         return changed;
     }
@@ -223,6 +253,7 @@ class Shrinker {
     Plan plan_;
     std::string kind_;
     int tries_ = 0;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace

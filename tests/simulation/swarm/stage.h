@@ -42,6 +42,13 @@ struct Ticking {  // A timer that was started.
     bool referenced = true;
 };
 
+// Datagrams that were sent with one call and one callback.
+struct Many {
+    std::uint32_t socket = 0;
+    std::vector<Request*> requests;  // The last one stands for their end.
+    bool told = false;
+};
+
 struct Node {  // A host with what runs there.
     explicit Node(simulation::Host where) : host(where), loop(where) {}
     simulation::Host host;
@@ -59,6 +66,7 @@ struct Explanation {
     Socket* socket = nullptr;
     Request* request = nullptr;
     int doubts = 0;
+    std::size_t candidates = 0;
     bool uncertain = false;  // One that may never have been made would explain it as well.
     bool is_better_than(const Explanation& other) const {
         if (!request || !other.request) return request && !other.request;
@@ -87,7 +95,7 @@ class Stage {
     void finish();
     void check_told(Socket&);
     bool was_told_of_another(const Socket&, const Request&);
-    void check_arrived();
+    void check_arrived(bool early);
     bool must_arrive(const Record&, const Socket& receiver) const;
     void check_alive(std::uint8_t host);
     void create(std::uint8_t slot);
@@ -106,14 +114,23 @@ class Stage {
     void lose_peer(Socket&);
     void send(Slot&, const Operation&);
     void echo(Slot&, const Operation&);
+    void send_many(Slot&, const Operation&);
+    void ask_many(Socket&, const Operation&, const Place&, bool named, std::size_t group);
+    void told_many(std::size_t group, const net::Failure& first, std::size_t sent,
+                   std::size_t bytes);
+    void expect_left(Socket&, const char* what);
     void hand_over(Slot&, const Operation&, const Place&, Record&, net::Datagram::SendCallback);
-    void expect_full(Socket&, const std::string& destination, std::size_t size, Request&);
+    void expect_full(Socket&, const std::string& destination, std::size_t size, Request&,
+                     std::size_t before = 0);
+    void note_taken(Socket&, const std::vector<Request*>&);
+    std::vector<net::Address> peers_to_come(const Socket&) const;
     net::Datagram::SendCallback callback_of(Socket&, const Operation&, Request&);
     void close(Slot&, const Operation&);
     void note_close(Socket&, bool abort);
     void destroy(Slot&);
     void bury(Socket&);
     void move(Slot&, const Operation&);
+    void pause(Slot&, bool on);
     void setting(Slot&, const Operation&);
     void buffer_setting(Slot&, const Operation&);
     void membership(Slot&, const Operation&);
@@ -155,6 +172,11 @@ class Stage {
     void audit(Socket&);
     void audit_steps(Socket&);
     void audit_queue(Socket&);
+    void audit_counters(Socket&);
+    void check_counted(const Socket&);
+    void owe(const Socket&, Request&);
+    void owe_dependants(Socket&, const Request& step);
+    void note_look_up(Socket&, std::string_view host, bool fails);
 
     void fail(const std::string& why);
     void note(const std::string& line);
@@ -169,6 +191,7 @@ class Stage {
     std::deque<Socket> sockets_;  // All that there ever were: their addresses stay.
     std::vector<Slot> slots_;
     std::deque<Ticking> timers_;
+    std::deque<Many> groups_;
     Traffic traffic_;
     std::uint32_t calls_ = 0;
     std::uint32_t depth_ = 0;  // Of operations within operations, which there must not be.

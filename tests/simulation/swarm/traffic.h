@@ -25,6 +25,7 @@ struct Record {
     bool accepted = true;
     bool failed = false;
     bool succeeded = false;
+    bool refused = false;  // For want of room.
     bool literal = false;  // One destination, known when it was asked for.
     std::int64_t asked_at = 0;
     std::map<std::uint32_t, std::uint32_t> received;  // How often, by socket.

@@ -9,7 +9,8 @@ constexpr const char* const names[] = {
     "bind",     "bind_sync", "connect",    "connect_sync", "disconnect", "send",
     "echo",     "close",     "abort",      "destroy",      "create",     "move",
     "setting",  "membership", "on",        "off",          "ref",        "stop",
-    "post",     "timer",     "change_timer", "lookup",     "world"};
+    "post",     "timer",     "change_timer", "lookup",     "world",
+    "send_many", "pause",     "resume"};
 
 constexpr const char* const moments[] = {"",      "message", "listening", "connect",
                                          "error", "close",   "drain",     "sent",
@@ -22,7 +23,7 @@ std::string quoted(const std::string& text) { return "\"" + text + "\""; }
 
 bool has_place(Do what) {
     return what == Do::bind || what == Do::bind_sync || what == Do::connect ||
-           what == Do::connect_sync || what == Do::send;
+           what == Do::connect_sync || what == Do::send || what == Do::send_many;
 }
 
 std::string option(bool set, const std::string& text) { return set ? ", " + text : ""; }
@@ -45,6 +46,7 @@ std::string text_of(const Plan& plan, const Operation& operation) {
     if (has_place(operation.what)) {
         const Place place = place_of(plan, socket, operation.target, operation.port);
         if (operation.what == Do::send) text += std::to_string(operation.number) + " bytes, ";
+        if (operation.what == Do::send_many) text += std::to_string(operation.number) + ", ";
         text += std::to_string(operation.port) + ", " + quoted(place.text) + ", as " +
                 forms[static_cast<std::size_t>(operation.form)];
     } else if (operation.what == Do::membership) {
