@@ -44,7 +44,9 @@ PORTABLE = \
     core/growing.o \
     core/loop.o \
     core/posts.o \
+    core/ring.o \
     core/signal.o \
+    core/stop.o \
     core/task.o \
     core/timers.o \
     core/watch.o \

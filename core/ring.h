@@ -19,11 +19,7 @@ class Ring {
         previous_->next_ = next_;
         next_ = previous_ = this;
     }
-    void enter_before(Ring& other) {  // Of no ring but its own, so far.
-        next_ = &other;
-        previous_ = other.previous_;
-        previous_->next_ = other.previous_ = this;
-    }
+    void enter_before(Ring& other);  // Of no ring but its own, so far.
 
    private:
     Ring* next_ = this;

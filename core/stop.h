@@ -37,7 +37,7 @@ class StopToken {
         return *this;
     }
     ~StopToken() {
-        if (state_ && --state_->holders == 0) delete state_;
+        if (state_) let_go(state_);
     }
 
     explicit operator bool() const { return state_ || lost_; }
@@ -57,6 +57,7 @@ class StopToken {
         bool stopped = false;
     };
     explicit StopToken(State* state) : state_(state), lost_(!state) {}
+    static void let_go(State*);
     State* state_ = nullptr;
     bool lost_ = false;  // Its source found no memory.
 };
