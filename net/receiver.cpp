@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <new>
+#include <type_traits>
 #include <utility>
 
 #include "net/datagram_state.h"
@@ -22,14 +24,23 @@ std::size_t padded(std::size_t size) {
     return (size + alignment - 1) / alignment * alignment;
 }
 
+// What stands before the bytes.
+std::size_t head_of(const Backlog::Record& record) {
+    return padded(sizeof record) + (record.informed ? padded(sizeof(PacketInfo)) : 0);
+}
+
+static_assert(std::is_trivially_copyable_v<PacketInfo>);
+
 }  // namespace
 
-bool Backlog::push(const Record& record, Bytes bytes) {
-    const std::size_t size = padded(sizeof record) + padded(bytes.size());
+bool Backlog::push(Record record, Bytes bytes, const PacketInfo* info) {
+    record.informed = info != nullptr;
+    const std::size_t size = head_of(record) + padded(bytes.size());
     if (count_ == count_max || size_ - begin_ + size > bytes_max || !make_room(size)) return false;
     std::byte* const end = static_cast<std::byte*>(items_) + size_;
     std::memcpy(end, &record, sizeof record);
-    std::copy(bytes.begin(), bytes.end(), end + padded(sizeof record));
+    if (info) std::memcpy(end + padded(sizeof record), info, sizeof *info);
+    std::copy(bytes.begin(), bytes.end(), end + head_of(record));
     size_ += size;
     count_++;
     return true;
@@ -50,24 +61,22 @@ Backlog::Record Backlog::front() const {
 }
 
 Bytes Backlog::front_bytes() const {
-    return std::span<const std::byte>(begin() + padded(sizeof(Record)), front().size);
+    const Record record = front();
+    return std::span<const std::byte>(begin() + head_of(record), record.size);
+}
+
+const PacketInfo* Backlog::front_info() const {
+    if (!front().informed) return nullptr;
+    return std::launder(reinterpret_cast<const PacketInfo*>(begin() + padded(sizeof(Record))));
 }
 
 void Backlog::pop() {
-    begin_ += padded(sizeof(Record)) + padded(front().size);
+    const Record record = front();
+    begin_ += head_of(record) + padded(record.size);
     if (--count_ == 0) size_ = begin_ = 0;
 }
 
 // ---- The receiver ------------------------------------------------------------------------------
-
-// Whether the receiver is still there after a coroutine has run.
-struct Receiver::Watching {
-    explicit Watching(Receiver& watched) : receiver(&watched) { watched.watching_ = this; }
-    ~Watching() {
-        if (receiver) receiver->watching_ = nullptr;
-    }
-    Receiver* receiver;
-};
 
 Receiver::Delivery::Delivery(Receiver& owner)
     : Deferred([](Deferred& self) { static_cast<Delivery&>(self).receiver.deliver(); }),
@@ -105,7 +114,6 @@ void Receiver::stop_listening() {
 
 Receiver::~Receiver() {
     stop_listening();
-    if (watching_) watching_->receiver = nullptr;
     if (!awaiting_) return;
     awaiting_->receiver_ = nullptr;
     awaiting_->complete_later({Code::canceled, Operation::receive});
@@ -127,7 +135,7 @@ void Receiver::arrived(const Message& message) {
     }
     const Backlog::Record record{message.sender, {}, static_cast<std::uint32_t>(message.size()),
                                  message.truncated};
-    if (!backlog_.push(record, message.bytes)) dropped_count_++;
+    if (!backlog_.push(record, message.bytes, message.info)) dropped_count_++;
 }
 
 void Receiver::failed(Error error) {
@@ -143,8 +151,9 @@ void Receiver::end(Error reason) {
 }
 
 void Receiver::deliver() {
-    Watching watching(*this);
-    while (watching.receiver && awaited() && !backlog_.empty()) {
+    core::Ring watching;  // Alone once a coroutine has ended this receiver.
+    watching.enter_before(watchers_);
+    while (!watching.alone() && awaited() && !backlog_.empty()) {
         core::Strands& strands = awaiting_->strand().strands();
         if (!deliver_front()) return delivery_.schedule(strands);
     }
@@ -172,8 +181,10 @@ bool Receiver::deliver_front() {
     held.add(slot);
     const Bytes kept = backlog_.front_bytes();
     std::copy(kept.begin(), kept.end(), arena.bytes(slot).begin());
+    const PacketInfo* const info = backlog_.front_info();
     backlog_.pop();
-    const Message message{arena.bytes(slot).first(record.size), record.sender, record.truncated};
+    const Message message{arena.bytes(slot).first(record.size), record.sender, record.truncated,
+                          info};
     awaiting_->message_ = &message;
     std::exchange(awaiting_, nullptr)->complete();
     return true;

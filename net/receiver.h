@@ -11,6 +11,7 @@
 
 #include "core/await.h"
 #include "core/growing.h"
+#include "core/ring.h"
 #include "core/strand.h"
 #include "net/datagram.h"
 
@@ -55,12 +56,14 @@ class Backlog : private core::AnyGrowing {
         Error error;  // Instead of a datagram.
         std::uint32_t size = 0;
         bool truncated = false;
+        bool informed = false;  // PacketInfo stands between this and the bytes.
     };
 
     bool empty() const { return count_ == 0; }
-    bool push(const Record&, Bytes);  // False: no room, or no memory.
+    bool push(Record, Bytes, const PacketInfo* = nullptr);  // False: no room, or no memory.
     Record front() const;
-    Bytes front_bytes() const;  // Until the next call.
+    Bytes front_bytes() const;  // Until the next push.
+    const PacketInfo* front_info() const;  // The same.
     void pop();
 
    private:
@@ -88,7 +91,6 @@ class Receiver : private core::Claim::Owner {
         explicit Delivery(Receiver&);
         Receiver& receiver;
     };
-    struct Watching;
 
     void stop_listening();
     void expect(Receiving&);
@@ -102,7 +104,7 @@ class Receiver : private core::Claim::Owner {
     Datagram::State* state_;  // Null once the socket has gone.
     ListenerId listeners_[3] = {};
     Receiving* awaiting_ = nullptr;
-    Watching* watching_ = nullptr;
+    core::Ring watchers_;  // Who has to know whether this is still there.
     Backlog backlog_;
     Delivery delivery_{*this};
     Error ended_{};

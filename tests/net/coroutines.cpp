@@ -151,6 +151,29 @@ TEST_CASE("a receiver keeps from its beginning on, awaited or not") {
     CHECK(receives.listener_count(net::Event::message) == 1);
 }
 
+TEST_CASE("what is kept tells of its journey too") {
+    core::Loop loop;
+    Datagram socket(loop, {.packet_info = true});
+    const Address address = bound(socket);
+    Receiver receiver(socket);
+    Datagram sends(loop, Type::udp4);
+    send_numbers(sends, address, 3);
+    settle(loop);  // Nobody awaits.
+    std::vector<Address> asked;
+    spawn(loop, [](Receiver& from, std::vector<Address>& all) -> Task<> {
+        for (int i = 0; i < 3; i++) {
+            const Result<Message> message = co_await from.receive();
+            REQUIRE(message);
+            CHECK(message->text() == std::to_string(i));
+            REQUIRE(message->info);
+            all.push_back(message->info->local);
+        }
+    }(receiver, asked));
+    settle(loop);
+    REQUIRE(asked.size() == 3);
+    for (const Address& each : asked) CHECK(each.host() == "127.0.0.1");
+}
+
 TEST_CASE("what is kept is bounded, the newest is dropped, and counted") {
     core::Loop loop;
     Datagram receives(loop, Type::udp4);
