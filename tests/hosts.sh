@@ -52,6 +52,27 @@ has_link_local() {
     [ -n "$(link_local "$1" "$2")" ]
 }
 
+# A third one, behind the other: $far, 10.8.0.2, fd08::2, at the end of a wire for 1280 bytes, and
+# "$there", 10.8.0.1, fd08::1, is its router. The way to it is the caller's to choose.
+add_far_host() {
+    add_host far
+    quicken "$far"
+    $there ip link add veth2 mtu 1280 type veth peer name veth3 mtu 1280
+    $there ip link set veth3 netns "$(process far)"
+    $there ip address add 10.8.0.1/24 dev veth2
+    $there ip -6 address add fd08::1/64 dev veth2 nodad
+    $there ip link set veth2 up
+    $far ip address add 10.8.0.2/24 dev veth3
+    $far ip -6 address add fd08::2/64 dev veth3 nodad
+    $far ip link set veth3 up
+    await_link "$there" veth2
+    await_link "$far" veth3
+    $far ip route add 10.9.0.0/24 via 10.8.0.1
+    $far ip -6 route add fd09::/64 via fd08::1
+    setting "$there" ipv4/ip_forward 1
+    setting "$there" ipv6/conf/all/forwarding 1
+}
+
 add_host there
 quicken ''
 quicken "$there"

@@ -1,5 +1,6 @@
 // What the tests of bind and connect share: addresses that are there even when the socket has none,
-// callbacks that write down what they are told, names that the test answers, a count of ticks.
+// callbacks that write down what they are told, a port that refuses, names that the test answers, a
+// count of ticks.
 #pragma once
 
 #include <memory>
@@ -36,6 +37,20 @@ inline auto sent(Log& log, std::string name) {
         log.add(name + "(" + (failure ? failure.text() : std::to_string(bytes)) + ")");
     };
 }
+
+// A port that refuses: taken, so that nobody else gets it, but by a socket that is connected to
+// itself and hears nobody else.
+struct Dead {
+    explicit Dead(core::Loop& loop, net::Type type = net::Type::udp4) : socket(loop, type) {
+        const auto bound = socket.bind_sync(0, type == net::Type::udp4 ? "127.0.0.1" : "::1");
+        CHECK(bound);
+        if (bound) address = *bound;
+        CHECK(socket.connect_sync(address.port));
+        socket.unref();
+    }
+    net::Datagram socket;
+    net::Address address = net::Address::any(net::Family::ipv4);
+};
 
 // A look-up that says at once that "here" is loopback, keeps the answer to "later", and has never
 // heard of any other name.

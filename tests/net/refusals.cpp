@@ -19,25 +19,12 @@ using net::Failure;
 using net::Family;
 using net::Type;
 using test::Audit;
+using test::Dead;
 using test::Log;
 using test::local_of;
 using test::sent;
 using test::ticks_in;
 using namespace std::chrono_literals;
-
-// A port that refuses: taken, so that nobody else gets it, but by a socket that is connected to
-// itself and hears nobody else.
-struct Dead {
-    explicit Dead(core::Loop& loop, Type type = Type::udp4) : socket(loop, type) {
-        const auto bound = socket.bind_sync(0, type == Type::udp4 ? "127.0.0.1" : "::1");
-        CHECK(bound);
-        if (bound) address = *bound;
-        CHECK(socket.connect_sync(address.port));
-        socket.unref();
-    }
-    Datagram socket;
-    Address address = Address::any(Family::ipv4);
-};
 
 }  // namespace
 
