@@ -64,6 +64,14 @@ const Role talks("talks", [](Stage& stage) {
     (void)stage.worker.send("I am " + std::to_string(stage.worker.id()));
 });
 
+// Answers with the beginning, so that what waits on its side never reaches the bound.
+const Role is_brief("is_brief", [](Stage& stage) {
+    stage.worker.on_message([&stage](Bytes bytes) {
+        CHECK(!stage.worker.send(bytes.text().substr(0, 8)));
+    });
+    (void)stage.worker.send("I am here");
+});
+
 }  // namespace
 
 TEST_CASE("a worker's events come in order: online, listening, message, disconnect, exit") {
@@ -110,7 +118,7 @@ TEST_CASE("messages arrive whole and in order both ways, up to the bound") {
 
 TEST_CASE("what a worker is slow to read waits, in order, and not without bound") {
     const Audit audit;
-    Troupe troupe(test::troupe(talks, 1));
+    Troupe troupe(test::troupe(is_brief, 1));
     CHECK(troupe.until([&] { return troupe.messages.size() == 1; }));
     troupe.messages.clear();
     std::size_t sent = 0;
