@@ -71,6 +71,21 @@ class AnyCallback {
     const Operations* operations_ = nullptr;
 };
 
+// As std::decay, which is an error for `void&`; and that is what clang 14 takes a braced
+// `{.port = port}` for, when it weighs whether it may be a callback.
+template <class F>
+struct Stored {
+    using type = F;
+};
+template <class Value, class... Arguments>
+struct Stored<Value(Arguments...)> {
+    using type = Value (*)(Arguments...);
+};
+template <class Value, class... Arguments>
+struct Stored<Value(Arguments...) noexcept> {
+    using type = Value (*)(Arguments...) noexcept;
+};
+
 template <class Value, class... Arguments>
 class Callback<Value(Arguments...)> : public AnyCallback {
     using All = std::tuple<Arguments&&...>;
@@ -100,9 +115,10 @@ class Callback<Value(Arguments...)> : public AnyCallback {
 
     // A null pointer to a function makes an empty callback. Captures that do not fit inside are
     // the user's own memory: when there is none, that is std::bad_alloc (or the end).
-    template <class F, class Target = std::decay_t<F>>
-        requires(!std::is_same_v<Target, Callback> && !std::is_member_pointer_v<Target> &&
-                 taken<Target>() != none && std::is_constructible_v<Target, F>)
+    template <class F, class Target = typename Stored<std::remove_cvref_t<F>>::type>
+        requires(std::is_object_v<Target> && !std::is_same_v<Target, Callback> &&
+                 !std::is_member_pointer_v<Target> && taken<Target>() != none &&
+                 std::is_constructible_v<Target, F>)
     Callback(F&& function) {
         if constexpr (std::is_pointer_v<std::remove_reference_t<F>>) {
             if (!function) return;

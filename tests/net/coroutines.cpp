@@ -92,7 +92,7 @@ TEST_CASE("an echo server and its client, each a coroutine: every size and byte 
         spawn(loop, echo(server, waits));
         spawn(loop, [](Datagram& socket, Datagram& other, Address to, int& count) -> Task<> {
             Receiver receiver(socket);
-            for (const std::size_t size : {0, 1, 3, 1472, 9000, 60000}) {
+            for (const std::size_t size : {0u, 1u, 3u, 1472u, 9000u, 60000u}) {
                 const std::string text(size, static_cast<char>('a' + count));
                 const Result<std::size_t> sent = co_await net::send(socket, text, to);
                 CHECK((sent && *sent == size));
