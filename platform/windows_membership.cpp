@@ -74,7 +74,7 @@ std::uint32_t index_of(const Endpoint& interface) {
     if (interface.scope != 0) {
         return find_interface([&](const auto& each) { return index_of(each) == interface.scope; });
     }
-    if (interface.family == Family::none || is_unspecified(interface)) return 0;
+    if (interface.family != Family::ipv4 || is_unspecified(interface)) return 0;
     return find_interface([&](const auto& each) { return has_address(each, interface); });
 }
 
@@ -263,7 +263,9 @@ Result<std::uint32_t> interface_index(Poller&, std::string_view name) {
 }
 
 Result<std::uint32_t> interface_index(Poller&, const Endpoint& address) {
-    const std::uint32_t index = index_of(address);
+    const bool is_one = address.family != Family::none && !is_unspecified(address);
+    const std::uint32_t index =
+        is_one ? find_interface([&](const auto& each) { return has_address(each, address); }) : 0;
     if (index == 0) return Error{Code::no_such_device, Operation::none, ERROR_FILE_NOT_FOUND};
     return index;
 }
