@@ -10,7 +10,7 @@ namespace net {
 
 // A buffer that was read and not handed on; its packet information, if any, lies behind it, and
 // then its bytes.
-struct Parked {
+struct alignas(PacketInfo) alignas(void*) Parked {
     Parked* next;
     core::Source* owner;
     platform::Incoming incoming;
@@ -21,8 +21,6 @@ struct Parked {
         return incoming.info ? sizeof(PacketInfo) : 0;
     }
 };
-
-static_assert(alignof(PacketInfo) <= alignof(Parked));
 
 namespace {
 
