@@ -117,7 +117,7 @@ failure 'send ENODEV fe80::1%nope:9: there is no such network interface' send '[
 failure 'bind ENODEV fe80::1%nope: there is no such network interface' listen '[fe80::1%nope]:0'
 failure 'addMembership ENODEV 224\.0\.0\.114 on 192\.0\.2\.99' \
     listen --group 224.0.0.114 --interface 192.0.2.99 0
-failure 'addMembership EINVAL 224\.0\.0\.114 on nope' \
+failure 'addMembership ENODEV 224\.0\.0\.114 on nope' \
     listen --group 224.0.0.114 --interface nope 0
 failure 'addMembership ENODEV ff02::114 on ::%nope' \
     listen --group ff02::114 --interface ::%nope '[::]:0'
