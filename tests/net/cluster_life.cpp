@@ -427,20 +427,20 @@ namespace {
 const Role leaf("leaf", [](Stage& stage) {
     static Datagram reporter(stage.loop, Type::udp4);
     static Datagram socket(stage.loop, Type::udp4);
-    static Datagram late(stage.loop, Type::udp4);
+    static Datagram another(stage.loop, Type::udp4);
     const auto tell = [](std::string text) {
         reporter.send(std::move(text), std::atoi(std::getenv("VOLLEY_TEST_PORT")), "127.0.0.1");
     };
     socket.on_error([tell](const Failure& failure) { tell(failure.text()); });
     socket.on_close([tell] { tell("close"); });
-    late.on_error([tell](const Failure& failure) {
+    another.on_error([tell](const Failure& failure) {
         tell(failure.text());
         reporter.close();
     });
     socket.bind(0, "127.0.0.1", [tell] { tell("listening"); });
     stage.worker.on_disconnect([tell] {
         tell("disconnect");
-        late.bind(0, "127.0.0.1");
+        another.bind(0, "127.0.0.1");
     });
 });
 
