@@ -81,9 +81,13 @@ bool matches(const std::string& pattern, const std::string& text) {
            text.compare(text.size() - tail.size(), tail.size(), tail) == 0;
 }
 
+bool fails_itself_with(const Request& request, const std::string& text) {
+    return std::any_of(request.failures.begin(), request.failures.end(),
+                       [&](const std::string& pattern) { return matches(pattern, text); });
+}
+
 bool may_fail_with(const Request& request, const std::string& text) {
-    const auto fits = [&](const std::string& pattern) { return matches(pattern, text); };
-    if (std::any_of(request.failures.begin(), request.failures.end(), fits)) return true;
+    if (fails_itself_with(request, text)) return true;
     return std::any_of(request.relies.begin(), request.relies.end(), [&](const Request* step) {
         return !step->is_refusal(text) && may_fail_with(*step, text);
     });

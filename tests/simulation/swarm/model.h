@@ -155,6 +155,7 @@ void expect_send(const Plan&, const Socket&, const std::vector<net::Address>&, R
 
 bool changes_world(const Plan&);  // Partitions, interfaces that go down.
 bool matches(const std::string& pattern, const std::string& text);
-bool may_fail_with(const Request&, const std::string& text);
+bool fails_itself_with(const Request&, const std::string& text);
+bool may_fail_with(const Request&, const std::string& text);  // Or with what it relies on.
 
 }  // namespace swarm

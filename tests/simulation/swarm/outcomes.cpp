@@ -261,7 +261,10 @@ Explanation Stage::explanation(Socket& socket, const std::string& text) {
     const std::uint64_t tick = loop_of(socket.host).tick();
     for (Request& each : socket.requests) {
         if (!may_be(socket, each, text, tick)) continue;
-        const int doubt = each.blurred                 ? 3
+        // A refusal that it was told of may have been another one's; its own failure is not.
+        const bool own = each.refusals > 0 && !each.is_refusal(text) &&
+                         fails_itself_with(each, text);
+        const int doubt = each.blurred                 ? own ? 2 : 3
                           : each.is_refusal(text)      ? 0
                           : each.excused || each.maybe ? 2
                                                        : 1;
@@ -305,9 +308,10 @@ void Stage::told_silently(const Explanation& found, const std::string& text) {
     Request& request = *found.request;
     told(*found.socket, request, text);
     const bool refusal = request.is_refusal(text);
+    const bool again = request.blurred;
     request.blurred = refusal ? request.may_pass && found.candidates > 1
                               : request.kind == Request::Kind::send || found.uncertain;
-    if (request.blurred) request.texts.push_back(text);
+    if (again || request.blurred) request.texts.push_back(text);
     const bool failed = !request.is_refusal(text) && found.candidates == 1;
     if (failed && request.kind != Request::Kind::send) owe_dependants(*found.socket, request);
 }

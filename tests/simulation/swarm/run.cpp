@@ -299,7 +299,8 @@ void Stage::check_told(Socket& socket) {
                             (each.may_succeed || socket.life != Life::open) && each.may_pass;
         if (each.told || each.dropped || each.excused || each.maybe || silent) continue;
         if (each.kind == Request::Kind::bind && !socket.open()) continue;
-        if (!each.callback && was_told_of_another(socket, each)) continue;
+        const bool by_event = !each.callback || each.kind == Request::Kind::bind;
+        if (by_event && was_told_of_another(socket, each)) continue;
         return fail("s" + std::to_string(socket.number) + ": request " +
                     std::to_string(each.number) + " was never told");
     }
