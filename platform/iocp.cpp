@@ -19,9 +19,12 @@ constexpr ULONG batch_max = 32;  // What is ready beyond it is reported by the n
 constexpr ULONG_PTR wake_key = 1;
 constexpr DWORD base_handle = _WSAIOR(IOC_WS2, 34);  // SIO_BASE_HANDLE; not in every mswsock.h.
 
+// What makes a socket readable: on a user's stream, also its end, and a guest.
+constexpr ULONG poll_readable = poll_receive | poll_disconnect | poll_accept;
+
 ULONG to_afd(Interest interest) {
     const ULONG wanted =
-        (interest.readable ? poll_receive : 0) | (interest.writable ? poll_send : 0);
+        (interest.readable ? poll_readable : 0) | (interest.writable ? poll_send : 0);
     return wanted ? wanted | poll_local_close | poll_abort | poll_connect_fail : 0;
 }
 
@@ -188,7 +191,7 @@ void Poller::State::complete(Watch& watch) {
         return;
     }
     const bool failed = seen & (poll_abort | poll_connect_fail);
-    const bool readable = failed || (watch.interest.readable && (seen & poll_receive));
+    const bool readable = failed || (watch.interest.readable && (seen & poll_readable));
     const bool writable = failed || (watch.interest.writable && (seen & poll_send));
     if (readable || writable) report(watch, readable, writable);
 }

@@ -11,8 +11,10 @@ namespace platform {
 inline constexpr ULONG poll_control = 0x00012024;
 inline constexpr ULONG poll_receive = 0x001;
 inline constexpr ULONG poll_send = 0x004;
+inline constexpr ULONG poll_disconnect = 0x008;  // Of a stream: the other end sends no more.
 inline constexpr ULONG poll_abort = 0x010;
 inline constexpr ULONG poll_local_close = 0x020;
+inline constexpr ULONG poll_accept = 0x080;
 inline constexpr ULONG poll_connect_fail = 0x100;
 inline constexpr NTSTATUS status_success = 0;
 inline constexpr NTSTATUS status_canceled = static_cast<NTSTATUS>(0xc0000120);

@@ -61,6 +61,22 @@ TEST_CASE("a socket that is closed while it is polled tells nothing, and harms n
     poller->forget(socket, {1});
 }
 
+TEST_CASE("a user's stream is readable at its end, and one that listens when a guest has come") {
+    const auto poller = open_poller();
+    const SOCKET door = ::socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+    const Owned listening(Socket{static_cast<std::intptr_t>(door)});
+    must(bind(listening, loopback(Family::ipv4)), "bind");
+    CHECK(listen(door, 1) == 0);
+    CHECK_FALSE(becomes_readable(*poller, listening, 20));
+    const Socket guest{static_cast<std::intptr_t>(::socket(AF_INET, SOCK_STREAM, IPPROTO_TCP))};
+    must(connect(guest, listening.address()), "connect");
+    CHECK(becomes_readable(*poller, listening));
+    const Owned host(Socket{static_cast<std::intptr_t>(::accept(door, nullptr, nullptr))});
+    CHECK_FALSE(becomes_readable(*poller, host, 20));
+    close(guest);
+    CHECK(becomes_readable(*poller, host));
+}
+
 TEST_CASE("a handle that is no socket is not adopted") {
     const auto poller = open_poller();
     const HANDLE handle = CreateEventW(nullptr, TRUE, FALSE, nullptr);
