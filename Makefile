@@ -114,6 +114,7 @@ SYSTEMS = \
     platform/posix_sockets.o \
     platform/posix_system_options.o \
     platform/posix_workers.o \
+    platform/windows_channel_pair.o \
     platform/windows_channels.o \
     platform/windows_datagrams.o \
     platform/windows_error.o \
@@ -121,7 +122,9 @@ SYSTEMS = \
     platform/windows_membership.o \
     platform/windows_packets.o \
     platform/windows_paths.o \
+    platform/windows_process_channel.o \
     platform/windows_processes.o \
+    platform/windows_program.o \
     platform/windows_resolve.o \
     platform/windows_segmentation.o \
     platform/windows_sockets.o \
@@ -283,6 +286,7 @@ TESTS = \
     tests/platform/poller.run \
     tests/platform/processes.run \
     tests/platform/windows.run \
+    tests/platform/windows_processes.run \
     tests/platform/workers.run
 
 # Those that run in the simulation too, without what odd/simulation.txt names; and its own.
@@ -561,8 +565,10 @@ HEADERS = \
     platform/simulation/trace.h \
     platform/windows_address.h \
     platform/windows_afd.h \
+    platform/windows_channel_pair.h \
     platform/windows_control.h \
     platform/windows_error.h \
+    platform/windows_program.h \
     platform/windows_sockets.h \
     platform/windows_system.h \
     platform/windows_watches.h \

@@ -299,6 +299,7 @@ struct Parcel {
 };
 
 // Whole messages from one process to another and back, in order, each with one descriptor at most.
+// On Windows only who has started the other one can pass any; the other way it is ENOTSUP.
 class Channel {
    public:
     static constexpr std::size_t message_max = 16384;  // Bytes; an empty message is none.
@@ -334,7 +335,8 @@ class Channel {
 Result<Socket> duplicate(Socket);  // Another descriptor of the same socket.
 
 struct Program {
-    const char* path = nullptr;  // Looked for in PATH when there is no slash in it.
+    const char* path = nullptr;  // Looked for in PATH when there is no slash in it; on Windows
+                                 // beside the running program first. All texts are UTF-8 there.
     std::span<const char* const> arguments;    // Behind the path, which is the first.
     std::span<const char* const> environment;  // "NAME=value": beside or before what is inherited.
     std::span<const std::byte> greeting;       // Lies in the channel when the program begins.
@@ -351,15 +353,17 @@ struct StartedProcess {
 };
 
 // Gives the program the standard channels, its end of a channel, and no other descriptor of ours.
-// Returns when it has been loaded. ENOTSUP: not on this system; ENOENT, EACCES, EAGAIN, ...
+// Returns when it has been loaded. ENOTSUP: not on this system (the simulation); ENOENT, EACCES,
+// EAGAIN, ...; EINVAL: a batch file of Windows, or what is no UTF-8 there.
 Result<StartedProcess> start_process(Poller&, const Program&);
 
 struct Ending {
     int status = -1;  // -1: a signal ended it, or somebody else has waited for it.
-    int signal = 0;
+    int signal = 0;   // Windows: SIGKILL's or SIGTERM's number by end_process, SIGINT's by Ctrl-C.
 };
 Result<Ending> reap(Process&);        // EAGAIN: it has not ended. Asks for this one, no others.
-void end_process(const Process&, bool at_once);  // Asks it to end (SIGTERM), or makes it (SIGKILL).
+// Asks it to end (SIGTERM), or makes it (SIGKILL); Windows, which cannot ask one alone, makes it.
+void end_process(const Process&, bool at_once);
 void release_process(Process&);       // Stops caring: nobody will reap it.
 
 // ---- The standard channels, for tools ----------------------------------------------------------

@@ -10,6 +10,8 @@ namespace platform {
 
 namespace {
 
+constexpr std::uint16_t elevation_required = 740;  // Not in every winerror.h.
+
 struct Row {
     std::uint16_t number;
     Code code;
@@ -48,18 +50,28 @@ constexpr Row rows[] = {
     {WSAETIMEDOUT, Code::timed_out},
     {WSASYSNOTREADY, Code::network_down},
     {ERROR_ACCESS_DENIED, Code::access_denied},
+    {ERROR_BAD_PATHNAME, Code::no_such_file},
     {ERROR_CALL_NOT_IMPLEMENTED, Code::not_implemented},
+    {ERROR_COMMITMENT_LIMIT, Code::out_of_memory},
+    {ERROR_DIRECTORY, Code::not_a_directory},
+    {elevation_required, Code::access_denied},
+    {ERROR_FILENAME_EXCED_RANGE, Code::name_too_long},
+    {ERROR_FILE_NOT_FOUND, Code::no_such_file},
     {ERROR_HOST_UNREACHABLE, Code::host_unreachable},
     {ERROR_INVALID_HANDLE, Code::bad_descriptor},
+    {ERROR_INVALID_NAME, Code::no_such_file},
     {ERROR_INVALID_PARAMETER, Code::invalid_argument},
     {ERROR_MORE_DATA, Code::message_too_big},
     {ERROR_NETWORK_UNREACHABLE, Code::network_unreachable},
     {ERROR_NOT_ENOUGH_MEMORY, Code::out_of_memory},
     {ERROR_NOT_SUPPORTED, Code::not_supported},
     {ERROR_NO_SYSTEM_RESOURCES, Code::no_buffer_space},
+    {ERROR_NO_UNICODE_TRANSLATION, Code::invalid_argument},
     {ERROR_OPERATION_ABORTED, Code::canceled},
     {ERROR_OUTOFMEMORY, Code::out_of_memory},
+    {ERROR_PATH_NOT_FOUND, Code::no_such_file},
     {ERROR_PORT_UNREACHABLE, Code::connection_refused},
+    {ERROR_SHARING_VIOLATION, Code::busy},
     {ERROR_TOO_MANY_OPEN_FILES, Code::too_many_handles},
 };
 
