@@ -221,8 +221,10 @@ TESTS = \
     tests/net/cluster.run \
     tests/net/cluster_absent.run \
     tests/net/cluster_deaths.run \
+    tests/net/cluster_inheritance.run \
     tests/net/cluster_life.run \
     tests/net/cluster_protocol.run \
+    tests/net/cluster_rogues.run \
     tests/net/connect.run \
     tests/net/connect_faults.run \
     tests/net/coroutines.run \
@@ -609,10 +611,12 @@ HEADERS = \
     tests/net/cluster.h \
     tests/net/faults.h \
     tests/net/outcomes.h \
+    tests/net/posix_process.h \
     tests/net/receiver.h \
     tests/net/support.h \
     tests/net/throwing.h \
     tests/net/trains.h \
+    tests/net/windows_process.h \
     tests/net/wire.h \
     tests/platform/support.h \
     tests/sanitizers.h \

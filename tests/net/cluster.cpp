@@ -1,7 +1,5 @@
 // Workers that share a port: what is shared, what is not, what goes wrong, and what a worker's part
 // in it is. How they live and die is cluster_life.cpp's matter.
-#if !defined(_WIN32)
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -150,7 +148,7 @@ const Role by_descriptor("by descriptor", [](Stage& stage) {
     const int number = number_in("VOLLEY_TEST_PORT");
     socket.bind({.fd = number});
     other.bind({.fd = number});
-    none.bind({.fd = 999});
+    none.bind({.fd = 99'999});
 });
 
 const Role by_path("by path", [](Stage& stage) {
@@ -204,6 +202,8 @@ TEST_CASE("[54] a descriptor of the primary's is shared by its number") {
 TEST_CASE("[54] a unix path is shared too, and goes with the last worker that has it") {
     const Audit audit;
     const test::Path path("shared");
+    core::Loop loop;
+    if (test::lacks_unix_sockets(loop)) return;
     Troupe troupe(test::troupe(by_path, 2, {"VOLLEY_TEST_PATH=" + path.text()}));
     Datagram client(troupe.loop, Type::unix_dgram);
     CHECK(troupe.until([&] { return troupe.listening.size() == 2; }));
@@ -270,7 +270,14 @@ TEST_CASE("[55][21] with reuse_port each worker has a socket of its own, and som
     const Audit audit;
     const int port = free_port();
     Troupe troupe(test::troupe(apart, 2, port_variable(port)));
-    CHECK(troupe.until([&] { return troupe.count("bound") == 2; }));
+    CHECK(troupe.until([&] { return troupe.messages.size() == 2; }));
+    const std::string lacking = "bind ENOTSUP 127.0.0.1:" + std::to_string(port);
+    if (troupe.count(lacking) == 2) {
+        MESSAGE("the rest of the case: this system spreads no senders");
+        CHECK(troupe.ends_well());
+        return;
+    }
+    CHECK(troupe.count("bound") == 2);
     CHECK(troupe.listening.empty());
     std::vector<std::unique_ptr<Datagram>> senders;
     for (int i = 0; i < 64; i++) {
@@ -456,5 +463,3 @@ TEST_CASE("[54] a hundred sockets of each worker, asked for in one tick, are a h
     CHECK(ports.size() == 100);
     CHECK(troupe.ends_well());
 }
-
-#endif

@@ -6,14 +6,15 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "net/cluster.h"
+#include "tests/net/posix_process.h"
 #include "tests/net/support.h"
+#include "tests/net/windows_process.h"
 
 namespace test {
 
@@ -51,17 +52,10 @@ constexpr std::chrono::nanoseconds patience = 30s;
 
 inline constexpr const char* role_variable = "VOLLEY_TEST_ROLE";
 
-// This very program: where the system does not tell, make has built it beside its source.
-inline std::string own_program(std::string source) {
-    std::error_code ignored;
-    if (std::filesystem::exists("/proc/self/exe", ignored)) return "/proc/self/exe";
-    return source.replace(source.size() - 4, 4, ".exe");
-}
-
 inline net::ClusterOptions troupe(const Role& role, unsigned workers,
                                   std::vector<std::string> environment = {}) {
     environment.push_back(std::string(role_variable) + "=" + role.name());
-    return {.program = own_program(__BASE_FILE__),
+    return {.program = own_program(),
             .arguments = {"--test-case=a role is played", "--no-skip", "--quiet"},
             .environment = std::move(environment),
             .workers = workers,

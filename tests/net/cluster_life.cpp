@@ -1,19 +1,11 @@
 // How a cluster's workers live and end: events in order, messages, restarts, a stop that is kind or
-// not, the primary's death, what a worker inherits, and one that breaks the rules.
-#if !defined(_WIN32)
-
+// not, and the primary's death.
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/net/cluster.h"
@@ -45,7 +37,7 @@ const Role answers("answers", [](Stage& stage) {
     socket.on_message([](const Message& message) { socket.send(message.bytes, message.sender); });
     socket.on_error([] {});
     socket.bind(0, "127.0.0.1");
-    (void)stage.worker.send(std::to_string(::getpid()));
+    (void)stage.worker.send(test::own_id());
 });
 
 const Role talks("talks", [](Stage& stage) {
@@ -164,7 +156,7 @@ namespace {
 
 const Role dies_at_once("dies at once", [](Stage&) { std::_Exit(3); });
 const Role ends_at_once("ends at once", [](Stage& stage) { stage.worker.disconnect(); });
-const Role is_killed("is killed", [](Stage&) { (void)::raise(SIGKILL); });
+const Role is_killed("is killed", [](Stage&) { (void)test::kill_process(test::own_id()); });
 
 // How many were started until none was any more.
 std::vector<WorkerEnd> starts(const Role& role, net::RestartPolicy policy) {
@@ -207,8 +199,7 @@ TEST_CASE("which ends are replaced is a matter of policy") {
     CHECK(starts(ends_at_once, few(When::always)).size() == 2);
     const auto killed = starts(is_killed, few(When::never));
     REQUIRE(killed.size() == 1);
-    CHECK(killed[0].signal == SIGKILL);
-    CHECK(killed[0].status == -1);
+    CHECK(test::was_killed(killed[0]));
 }
 
 TEST_CASE("[59] one that lived long is replaced at once, and its successor shares the same port") {
@@ -222,7 +213,7 @@ TEST_CASE("[59] one that lived long is replaced at once, and its successor share
     REQUIRE(troupe.messages.size() == 2);
     REQUIRE(troupe.listening.size() == 2);
     const auto [first, number] = troupe.messages[0];
-    CHECK(::kill(std::stoi(number), SIGKILL) == 0);
+    CHECK(test::kill_process(number));
     CHECK(troupe.until([&] { return troupe.listening.size() == 3; }));
     REQUIRE(troupe.ends.size() == 1);
     CHECK(troupe.ends[0].worker == first);
@@ -244,10 +235,12 @@ TEST_CASE("an 'error' that nobody listens to goes to the loop's hook") {
     CHECK(said == "spawn ENOENT /nonexistent/volley");
 }
 
+TEST_CASE("an hour passes" * doctest::skip()) { std::this_thread::sleep_for(1h); }
+
 TEST_CASE("a program that knows no clusters is a worker that never comes online, and is killed") {
     const Audit audit;
-    Troupe troupe({.program = "sleep",
-                   .arguments = {"1000"},
+    Troupe troupe({.program = test::own_program(),
+                   .arguments = {"--test-case=an hour passes", "--no-skip", "--quiet"},
                    .workers = 2,
                    .restart = {.when = When::never},
                    .stop_limit = 50ms});
@@ -258,7 +251,7 @@ TEST_CASE("a program that knows no clusters is a worker that never comes online,
     CHECK(troupe.online.empty());
     CHECK(troupe.disconnected.empty());
     REQUIRE(troupe.ends.size() == 2);
-    CHECK(troupe.ends[0].signal == SIGKILL);
+    CHECK(troupe.ends[0].signal == test::kill_signal);
 }
 
 // ---- stop and destruction ----------------------------------------------------------------------
@@ -293,7 +286,7 @@ TEST_CASE("stop: who does not go in time is killed") {
     CHECK(troupe.until([&] { return stopped == 2; }));
     REQUIRE(troupe.ends.size() == 2);
     for (const WorkerEnd& end : troupe.ends) {
-        CHECK(end.signal == SIGKILL);
+        CHECK(end.signal == test::kill_signal);
     }
 }
 
@@ -309,7 +302,7 @@ TEST_CASE("stop: shared sockets close first, and their 'close' still reaches the
 namespace {
 
 // Binds in the tick in which it leaves, as one does whom the primary's wish reaches just then.
-const Role late("late", [](Stage& stage) {
+const Role binds_late("binds late", [](Stage& stage) {
     static Datagram socket(stage.loop, Type::udp4);
     static bool closed = false;
     socket.on_error([] { std::_Exit(5); });
@@ -328,7 +321,7 @@ const Role late("late", [](Stage& stage) {
 
 TEST_CASE("[57] what is to be bound when a worker leaves closes: no 'error', no 'listening'") {
     const Audit audit;
-    Troupe troupe(test::troupe(late, 1));
+    Troupe troupe(test::troupe(binds_late, 1));
     CHECK(troupe.until([&] { return troupe.online.size() == 1; }));
     CHECK(!troupe.cluster.send(1, "leave"));
     CHECK(troupe.until([&] { return troupe.ends.size() == 1; }));
@@ -382,10 +375,7 @@ TEST_CASE("a cluster can be destroyed anywhere, and its workers end and are reap
         CHECK(events == before);
     }
     // Until none is left: the loop reaps them, so this one has to look without doing so itself.
-    siginfo_t ignored;
-    CHECK(test::run_until(loop, [&] {
-        return ::waitid(P_ALL, 0, &ignored, WEXITED | WNOHANG | WNOWAIT) < 0;
-    }));
+    CHECK(test::run_until(loop, [] { return test::childless(); }));
 }
 
 TEST_CASE("a cluster that outlives its loop, or whose loop could not be made, is inert") {
@@ -401,7 +391,7 @@ TEST_CASE("a cluster that outlives its loop, or whose loop could not be made, is
     cluster->stop();
     cluster->unref().ref();
     cluster.reset();
-    while (::waitpid(-1, nullptr, 0) > 0) {}  // Nobody else reaps it.
+    test::reap_children();  // Nobody else does.
 }
 
 TEST_CASE("unref: workers do not keep the loop going") {
@@ -448,7 +438,7 @@ const Role middle("middle", [](Stage& stage) {
     static net::Cluster cluster(
         stage.loop, test::troupe(leaf, 2, port_variable(std::atoi(
                                               std::getenv("VOLLEY_TEST_PORT")))));
-    (void)stage.worker.send(std::to_string(::getpid()));
+    (void)stage.worker.send(test::own_id());
 });
 
 }  // namespace
@@ -469,134 +459,12 @@ TEST_CASE("[59] the primary's death closes the workers' shared sockets, and they
     CHECK(troupe.until([&] { return troupe.messages.size() == 1; }));
     CHECK(test::run_until(loop, [&] { return count("listening") == 2; }));
     REQUIRE(troupe.messages.size() == 1);
-    CHECK(::kill(std::stoi(troupe.messages[0].second), SIGKILL) == 0);
+    CHECK(test::kill_process(troupe.messages[0].second));
     CHECK(test::run_until(loop, [&] { return log.lines.size() == 8; }));
     CHECK(count("close") == 2);
     CHECK(count("bind EPIPE 127.0.0.1") == 2);
     CHECK(count("disconnect") == 2);
     CHECK(troupe.until([&] { return troupe.ends.size() == 1; }));
-    CHECK(troupe.ends[0].signal == SIGKILL);
+    REQUIRE(troupe.ends.size() == 1);
+    CHECK(test::was_killed(troupe.ends[0]));
 }
-
-// ---- What a worker inherits --------------------------------------------------------------------
-
-namespace {
-
-const Role lists_descriptors("lists descriptors", [](Stage& stage) {
-    std::string open;
-    for (int descriptor = 0; descriptor < 256; descriptor++) {
-        const int flags = ::fcntl(descriptor, F_GETFD);
-        if (flags < 0) continue;
-        open += std::to_string(descriptor) + (flags & FD_CLOEXEC ? "p " : " ");
-    }
-    (void)stage.worker.send(open);
-});
-
-}  // namespace
-
-TEST_CASE("a worker gets the standard channels and its own, which becomes private, and no more") {
-    const Audit audit;
-    const int leaked = ::open("/dev/null", O_RDONLY);  // As somebody else's library may do.
-    const int high = ::fcntl(leaked, F_DUPFD, 100);
-    Troupe troupe(test::troupe(lists_descriptors, 2));
-    CHECK(troupe.until([&] { return troupe.messages.size() == 2; }));
-    REQUIRE(troupe.messages.size() == 2);
-    for (const auto& [id, text] : troupe.messages) {
-        const bool exact = text.starts_with("0 1 2 3p ");
-        CHECK(exact);
-        // What the loop itself has open is private; the rest is nobody's where the system can
-        // close what was left inheritable.
-        CHECK(text.find("100 ") == std::string::npos);
-        std::size_t inheritable = 0;
-        for (std::size_t i = 0; i + 1 < text.size(); i++) {
-            inheritable += text[i] != 'p' && text[i + 1] == ' ';
-        }
-        CHECK(inheritable == 3);
-    }
-    ::close(high);
-    ::close(leaked);
-    CHECK(troupe.ends_well());
-}
-
-// ---- One that breaks the rules -----------------------------------------------------------------
-
-namespace {
-
-constexpr int channel = 3;  // As the seam gives it.
-
-void pass(std::string_view bytes, std::vector<int> descriptors) {
-    alignas(cmsghdr) char control[CMSG_SPACE(16 * sizeof(int))]{};
-    std::string text(bytes);
-    int type = 0;
-    socklen_t type_size = sizeof type;
-    (void)::getsockopt(channel, SOL_SOCKET, SO_TYPE, &type, &type_size);
-    if (type == SOCK_STREAM) {  // Where a length stands in front, in network byte order.
-        const auto length = static_cast<unsigned>(text.size());
-        for (unsigned shift = 0; shift < 32; shift += 8) {
-            text.insert(text.begin(), static_cast<char>(length >> shift));
-        }
-    }
-    iovec part{text.data(), text.size()};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    if (!descriptors.empty()) {
-        const std::size_t size = descriptors.size() * sizeof(int);
-        message.msg_control = control;
-        message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(size));
-        cmsghdr* const item = CMSG_FIRSTHDR(&message);
-        item->cmsg_level = SOL_SOCKET;
-        item->cmsg_type = SCM_RIGHTS;
-        item->cmsg_len = static_cast<decltype(item->cmsg_len)>(CMSG_LEN(size));
-        std::memcpy(CMSG_DATA(item), descriptors.data(), size);
-    }
-    (void)::sendmsg(channel, &message, MSG_NOSIGNAL);
-}
-
-const Role rogue("rogue", [](Stage& stage) {
-    using namespace std::string_view_literals;
-    stage.loop.after(1h, [] {});  // It does not go by itself.
-    switch (std::atoi(std::getenv("VOLLEY_TEST_CRIME"))) {
-        case 0: return pass("\xff", {});
-        case 1: return pass(std::string(20'000, '\7'), {});
-        case 2: return pass("\3\0\0"sv, {});          // Granted: no worker says so, nor so briefly.
-        case 3: return pass("\3\0\0\0\1"sv, {});
-        case 4: return pass("\7text", {0});           // A descriptor with a text,
-        case 5: return pass("\7text", {0, 1, 2, 0});  // and several.
-        case 6: return pass("\1\0\0\0\1"sv, {});      // Hello, a second time.
-        case 7: return pass("\3\0\0\0\1"sv, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
-        case 8: return pass("\2\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"sv, {});
-    }
-});
-
-}  // namespace
-
-TEST_CASE("[59] a worker that breaks the rules is killed, and the others go on") {
-    const Audit audit;
-    const std::size_t none = test::open_descriptors();
-    core::Loop loop;
-    const std::size_t loop_of_its_own = test::open_descriptors() - none;
-    Troupe good(test::troupe(answers, 1));
-    CHECK(good.until([&] { return good.listening.size() == 1; }));
-    REQUIRE(good.listening.size() == 1);
-    for (int crime = 0; crime <= 8; crime++) {
-        CAPTURE(crime);
-        const std::size_t before = test::open_descriptors();
-        Troupe troupe(test::troupe(rogue, 1, {"VOLLEY_TEST_CRIME=" + std::to_string(crime)}));
-        CHECK(troupe.until([&] { return troupe.ends.size() == 1; }));
-        REQUIRE(troupe.ends.size() == 1);
-        CHECK(troupe.ends[0].signal == SIGKILL);
-        CHECK(troupe.disconnected.size() == 1);
-        CHECK(troupe.messages.empty());
-        CHECK(test::open_descriptors() <= before + loop_of_its_own);
-    }
-    Datagram client(good.loop, Type::udp4);
-    bool heard = false;
-    client.on_message([&] { heard = true; });
-    client.send("x", good.listening[0].address);
-    CHECK(good.until([&] { return heard; }));
-    client.close();
-    CHECK(good.ends_well());
-}
-
-#endif
