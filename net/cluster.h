@@ -1,7 +1,7 @@
 // A primary that starts workers, in which an ordinary Datagram::bind shares the primary's socket.
 // Equal binds (type, address and port, or the primary's fd) are one socket, the n-th of each worker
 // the same, also of port 0. Exclusive, implicit and synchronous binds, and those with reuse_port,
-// are not shared. A datagram goes to whichever worker reads first. Not on Windows (ENOTSUP).
+// are not shared. A datagram goes to whichever worker reads first.
 // The catch: what is set on a shared socket (memberships, a TTL, a connect) is set for all.
 #pragma once
 
@@ -50,7 +50,7 @@ struct WorkerAddress {
 struct WorkerEnd {
     WorkerId worker;
     int status = -1;         // What its main() returned; -1: a signal ended it, or it is unknown.
-    int signal = 0;          // Which one.
+    int signal = 0;          // Which one. On Windows 9: the library's kill; 2: Ctrl-C.
     bool voluntary = false;  // It said that it would go.
     bool replaced = false;   // Another one will take its place.
 };
@@ -75,7 +75,7 @@ class Cluster {
     ListenerId on_disconnect(core::Callback<void(WorkerId)>);  // Its channel, if it was online.
     ListenerId on_exit(core::Callback<void(const WorkerEnd&)>);
     // A worker that could not be started: "spawn ENOENT nowhere". ENOTSUP: this system hands no
-    // sockets to other processes (Windows, the simulation).
+    // sockets to other processes (the simulation).
     ListenerId on_error(core::Callback<void(const Failure&)>);
     bool off(ListenerId);
 
