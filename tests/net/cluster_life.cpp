@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <thread>
@@ -56,9 +57,13 @@ const Role talks("talks", [](Stage& stage) {
     (void)stage.worker.send("I am " + std::to_string(stage.worker.id()));
 });
 
-// Answers with the beginning, so that what waits on its side never reaches the bound.
+// Takes its time over the first message, so that more of them wait than there is room for. Answers
+// with the beginning, so that what waits on its own side never reaches the bound.
 const Role is_brief("is_brief", [](Stage& stage) {
     stage.worker.on_message([&stage](Bytes bytes) {
+        const auto end = std::chrono::steady_clock::now() + 500ms;
+        while (bytes.text().starts_with("0.") && std::chrono::steady_clock::now() < end) {
+        }
         CHECK(!stage.worker.send(bytes.text().substr(0, 8)));
     });
     (void)stage.worker.send("I am here");
