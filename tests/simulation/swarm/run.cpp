@@ -164,10 +164,16 @@ void Stage::listen(Socket& socket) {
         if (sockets_[number].paused) fail("a paused socket heard");
         sockets_[number].heard += messages.size();
         for (const net::Message& each : messages) sockets_[number].heard_bytes += each.size();
+        const auto peer = [&] {
+            const auto remote = sockets_[number].object->remote_address();
+            return remote ? written(*remote) : std::string();
+        };
         const std::uint32_t changes = sockets_[number].changes;
+        const std::string peer_before = peer();
         for (const net::Message& each : messages) {
-            // They were judged together: of what is done meanwhile they know nothing.
-            if (sockets_[number].changes != changes) return;
+            // They were judged together: of what is done meanwhile they know nothing, nor of what
+            // was asked for before and is done to make room for a send.
+            if (sockets_[number].changes != changes || peer() != peer_before) return;
             told_message(number, each);
         }
     });
