@@ -407,7 +407,7 @@ TEST_CASE("[6] run() ends when nothing referenced is left") {
 TEST_CASE("[6] a timer's ref and unref are idempotent, return it, and are legal at any time") {
     Loop loop;
     int fired = 0;
-    Timer timer = loop.after(2ms, [&] { fired++; });
+    Timer timer = loop.after(50ms, [&] { fired++; });
     CHECK(&timer.unref() == &timer);
     timer.unref().unref();
     CHECK_FALSE(loop.run());
