@@ -47,6 +47,16 @@ class Role {
     const Role* next_;
 };
 
+// A server like any other: who asks is answered.
+inline void answer(Stage& stage) {
+    static net::Datagram socket(stage.loop, net::Type::udp4);
+    socket.on_message([](const net::Message& message) {
+        socket.send(message.bytes, message.sender);
+    });
+    socket.on_error([] {});
+    socket.bind(0, "127.0.0.1");
+}
+
 // Processes take their time on a machine that is busy with others.
 constexpr std::chrono::nanoseconds patience = 30s;
 

@@ -11,7 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using net::Datagram;
-using net::Message;
 using net::Type;
 using test::Audit;
 using test::pass;
@@ -19,12 +18,7 @@ using test::Role;
 using test::Stage;
 using test::Troupe;
 
-const Role answers("answers", [](Stage& stage) {
-    static Datagram socket(stage.loop, Type::udp4);
-    socket.on_message([](const Message& message) { socket.send(message.bytes, message.sender); });
-    socket.on_error([] {});
-    socket.bind(0, "127.0.0.1");
-});
+const Role answers("answers", test::answer);
 
 const Role rogue("rogue", [](Stage& stage) {
     using namespace std::string_view_literals;
