@@ -13,11 +13,4 @@ bool Arena::open() {
     return true;
 }
 
-Arena::Slot Arena::take() {
-    if (free_count_ == 0) return no_slot;
-    const Slot slot = free_[--free_count_];
-    holders_[slot] = 1;
-    return slot;
-}
-
 }  // namespace net

@@ -22,7 +22,12 @@ class Arena {
     std::size_t free_count() const { return free_count_; }
 
     // A slot is held by what was received into it, and by each send made of its bytes.
-    Slot take();  // no_slot when none is free.
+    Slot take() {  // no_slot when none is free.
+        if (free_count_ == 0) return no_slot;
+        const Slot slot = free_[--free_count_];
+        holders_[slot] = 1;
+        return slot;
+    }
     void hold(Slot slot) { holders_[slot]++; }
     void release(Slot slot) {
         if (--holders_[slot] == 0) free_[free_count_++] = slot;

@@ -26,34 +26,6 @@ void Arrivals::fill(core::Source& owner, std::size_t count, std::size_t room) {
     offset_ = 0;
 }
 
-std::size_t Arrivals::count(Counters& counters) const {
-    std::size_t datagrams = 0;
-    std::size_t bytes = 0;
-    for (std::size_t i = next_; i < size_; i++) {
-        datagrams += count_of(incoming_[i], 0);
-        bytes += incoming_[i].size;
-        counters.truncated += incoming_[i].truncated;
-    }
-    counters.received += datagrams;
-    counters.received_bytes += bytes;
-    return datagrams;
-}
-
-Bytes Arrivals::take(HeldSlots& held) {
-    const platform::Incoming& from = incoming_[next_];
-    const std::size_t left = from.size - offset_;
-    const std::size_t size =
-        from.segment_size ? std::min<std::size_t>(from.segment_size, left) : left;
-    const Bytes bytes = from.buffer.subspan(offset_, size);
-    offset_ += size;
-    if (offset_ == from.size) {
-        held.add(slots_[next_]);
-        next_++;
-        offset_ = 0;
-    }
-    return bytes;
-}
-
 void Arrivals::drop_front() {
     arena_.release(slots_[next_]);
     next_++;

@@ -116,9 +116,8 @@ bool Datagram::State::offer(Volley& volley) {
         const std::size_t count = load(volley);
         if (count == 0) continue;  // Only what had to be skipped.
         const std::span<const platform::Outgoing> outgoing(volley.outgoing.data(), count);
-        const Result<std::size_t> sent = is_uncut(volley[volley.loads[0].begin])
-                                             ? exchange->seldom.send_uncut(*this, outgoing)
-                                             : platform::send(socket, outgoing);
+        const Result<std::size_t> sent = volley.uncut ? exchange->seldom.send_uncut(*this, outgoing)
+                                                      : platform::send(socket, outgoing);
         if (!sent) {
             if (!judge(volley, volley.loads[0], sent.error())) return false;
             continue;
@@ -189,6 +188,7 @@ std::size_t Datagram::State::load(Volley& volley) {
     std::size_t count = 0;
     std::size_t begin = volley.next;
     std::size_t parts_end = 0;  // Behind it lies what found no memory for the rest of it.
+    const bool directing = to.directions != nullptr;
     to.parts.clear();
     while (begin < volley.size() && count < Volley::batch_max &&
            to.parts.size() < Exchange::parts_max) {
@@ -198,7 +198,11 @@ std::size_t Datagram::State::load(Volley& volley) {
             volley.next = ++begin;
             continue;
         }
-        if (count > 0 && is_uncut(first) != is_uncut(volley[volley.loads[0].begin])) break;
+        if (directing) {
+            const bool uncut = is_uncut(first);
+            if (count > 0 && uncut != volley.uncut) break;
+            volley.uncut = uncut;
+        }
         Volley::Load& each = volley.loads[count];
         each = {static_cast<std::uint16_t>(begin),
                 static_cast<std::uint16_t>(train_length(volley, begin)),
@@ -226,7 +230,7 @@ std::size_t Datagram::State::load(Volley& volley) {
         platform::Outgoing& outgoing = volley.outgoing[i];
         outgoing.parts = {to.parts.data() + each.first_part, parts_end - each.first_part};
         outgoing.peer = first.peer == PeerTable::none ? nullptr : &to.peers[first.peer];
-        outgoing.info = first.directed ? to.seldom.spell_out(to, first, i) : nullptr;
+        outgoing.info = directing && first.directed ? to.seldom.spell_out(to, first, i) : nullptr;
         outgoing.segment_size = static_cast<std::uint16_t>(each.length > 1 ? first.size : 0);
         parts_end = each.first_part;
     }

@@ -80,7 +80,8 @@ void Datagram::State::receive() {
     if (!exchange->lets_read(*this, loop->tick())) return;
     Patience patience(loop->poller());
     std::size_t buffers = 0;
-    PacketInfo* const infos = options().packet_info ? exchange->infos.get() : nullptr;
+    PacketInfo* const infos =
+        extras && extras->options.packet_info ? exchange->infos.get() : nullptr;
     for (int left = budget_datagrams; left > 0 && receiving;) {
         if (!exchange->arena.open()) {
             return emit_error(Failure(Error{Code::out_of_memory, Operation::receive}));
@@ -88,7 +89,8 @@ void Datagram::State::receive() {
         if (exchange->arena.free_count() == 0) loop->flush_requests();  // Pinned sends leave early.
         const bool lonely = lone_reads >= lone_reads_believed && lone_reads < lone_reads_max;
         const int batch = lonely ? 1 : receive_batch;
-        const int wanted = std::clamp<int>(left / datagrams_per_buffer, 1, batch);
+        const int fitting = datagrams_per_buffer == 1 ? left : left / datagrams_per_buffer;
+        const int wanted = std::clamp<int>(fitting, 1, batch);
         const std::span<platform::Incoming> room =
             exchange->arrivals.make_room(static_cast<std::size_t>(wanted), bare && !infos,
                                           infos);
@@ -119,7 +121,8 @@ void Datagram::State::work(core::Service& self) {
 // What a read has found is what the next ones ask for. How many datagrams.
 int Datagram::State::note(std::size_t buffers) {
     const std::size_t count = exchange->arrivals.count(tally());
-    datagrams_per_buffer = static_cast<std::uint8_t>(std::min(count / buffers, train_max));
+    datagrams_per_buffer = static_cast<std::uint8_t>(
+        count == buffers ? 1 : std::min(count / buffers, train_max));
     lone_reads = count > 1                     ? std::uint8_t{0}
                  : lone_reads < lone_reads_max ? static_cast<std::uint8_t>(lone_reads + 1)
                                                : lone_reads_believed;
@@ -143,6 +146,13 @@ void Datagram::State::adapt_batch(std::size_t brought) {
     receive_batch = static_cast<std::uint8_t>(std::clamp(size, batch_min, batch_max));
 }
 
+// What was read for a socket that does not want it any more, or not now.
+void Datagram::State::not_received(Exchange& from, State* owner) {
+    if (owner && owner->paused) return from.seldom.park(*owner);
+    (owner ? owner->tally() : from.past).unheard += from.arrivals.front_count();
+    from.arrivals.drop_front();
+}
+
 // Each is taken out before its listener runs, which may throw, close the socket or destroy it.
 // False when time is up: the rest belongs to the next turn.
 bool Datagram::State::hand_on(Exchange& from, Patience& patience) {
@@ -150,11 +160,8 @@ bool Datagram::State::hand_on(Exchange& from, Patience& patience) {
     from.due = true;
     while (!arrivals.empty()) {
         State* const owner = static_cast<State*>(arrivals.owner());
-        if (owner && owner->paused) {
-            from.seldom.park(*owner);
-        } else if (!owner || !owner->receiving) {
-            (owner ? owner->tally() : from.past).unheard += arrivals.front_count();
-            arrivals.drop_front();
+        if (!owner || !owner->receiving) {
+            not_received(from, owner);
         } else if (!owner->accepts(arrivals)) {
             arrivals.drop_front();
         } else if (!owner->listeners->messages.empty()) {
@@ -178,19 +185,21 @@ bool Datagram::State::receive_failed(Error failed) {
     return refusal;
 }
 
-// Judges the sender of the front buffer; what is not accepted is counted.
+// What stands in front is not for the listeners, and is counted as this. False.
+bool Datagram::State::turn_away(const Arrivals& arrivals, std::uint64_t Counters::* as) {
+    tally().*as += arrivals.front_count();
+    return false;
+}
+
+// Judges the sender of the front buffer.
 bool Datagram::State::accepts(const Arrivals& arrivals) {
     const Endpoint& sender = arrivals.front().peer;
     if (connection == Connection::connected && !same_peer(sender, exchange->peers[peer])) {
-        tally().strangers += arrivals.front_count();
-        return false;
+        return turn_away(arrivals, &Counters::strangers);
     }
-    if (options().receive_block_list && options().receive_block_list->blocks(sender)) {
-        tally().blocked += arrivals.front_count();
-        return false;
-    }
-    if (!listeners) tally().unheard += arrivals.front_count();
-    return listeners;
+    const BlockList* const list = extras ? extras->options.receive_block_list.get() : nullptr;
+    if (list && list->blocks(sender)) return turn_away(arrivals, &Counters::blocked);
+    return listeners || turn_away(arrivals, &Counters::unheard);
 }
 
 // The datagrams of the front buffer, one by one. False when time is up and there are more.
@@ -217,19 +226,19 @@ void Datagram::State::deliver_batch() {
     Arrivals& arrivals = exchange->arrivals;
     constexpr std::size_t messages_max = train_max;
     alignas(Message) std::byte room[messages_max * sizeof(Message)];
-    std::array<Address, Arrivals::size_max> senders;
+    alignas(Address) std::byte senders[Arrivals::size_max * sizeof(Address)];
     const bool one_by_one = !listeners->message.empty();
     const std::size_t count_max = one_by_one ? 1 : messages_max;
     HeldSlots slots(exchange->arena);
     Message* const messages = reinterpret_cast<Message*>(room);
     std::size_t count = 0;
-    for (Address& sender : senders) {
-        if (arrivals.empty() || count == count_max) break;
+    for (Address* next = reinterpret_cast<Address*>(senders);
+         !arrivals.empty() && count < count_max;) {
         if (!accepts(arrivals)) {
             arrivals.drop_front();
             continue;
         }
-        sender = arrivals.front().peer;
+        const Address& sender = *::new (next++) Address(arrivals.front().peer);
         const bool truncated = arrivals.front().truncated;
         const PacketInfo* const info = arrivals.front().info;
         do {

@@ -243,8 +243,10 @@ struct Datagram::State : core::Source {
     int note(std::size_t buffers);
     void coalesce();
     void adapt_batch(std::size_t brought);
+    static void not_received(Exchange&, State* owner);
     static bool hand_on(Exchange&, Patience&);
     bool receive_failed(Error);
+    bool turn_away(const Arrivals&, std::uint64_t Counters::* as);
     bool accepts(const Arrivals&);
     bool deliver_front(Arrivals&, Patience&);
     void deliver_batch();

@@ -61,17 +61,18 @@ std::size_t Volley::train_length(std::size_t begin, const Limits& limits) const 
     const Request& first = *requests_[begin];
     if (first.size == 0 || first.size > limits.segment_bytes || begin < plain_end) return 1;
     const std::size_t end_max = std::min(size_, begin + limits.segments);
+    const bool directed = first.directed;
     std::size_t bytes = 0;
     std::size_t parts = 0;
     std::size_t end = begin;
     while (end < end_max) {
         const Request& request = *requests_[end];
+        if (request.peer != first.peer || request.size > first.size || request.size == 0) break;
+        const bool plain = request.storage == Request::Storage::none;  // So it has no options.
+        if ((!plain || directed) && !same_direction(request, first)) break;
         bytes += request.size;
-        parts += part_count(request);
-        if (request.peer != first.peer || request.size > first.size || request.size == 0 ||
-            !same_direction(request, first) || bytes > train_bytes_max || parts > limits.parts) {
-            break;
-        }
+        parts += plain ? 1 : part_count(request);
+        if (bytes > train_bytes_max || parts > limits.parts) break;
         end++;
         if (request.size < first.size) break;
     }

@@ -55,6 +55,8 @@ class Volley {
     std::size_t plain_end = 0;  // Before it each goes alone: they were refused as a train,
     bool suspect = false;       // in a way that segmentation would explain.
 
+    bool uncut = false;         // What is loaded may not be cut on its way.
+
     const Request* tripped = nullptr;  // Has met what may not be its own fault,
     int trips = 0;                     // so many times.
 
