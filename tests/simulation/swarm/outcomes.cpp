@@ -98,9 +98,14 @@ void Stage::told(Socket& socket, Request& request, const std::string& text) {
     socket.refused += begins(text, "send ENOBUFS");
     request.told = true;
     std::erase(nodes_[socket.host].prompt, &request);
-    if (text.empty() || request.kind == Request::Kind::send || request.is_refusal(text)) return;
+    if (!text.empty() && !request.is_refusal(text)) excuse_dependants(socket, request);
+}
+
+// What relied on a step and has no callback fails without a word of its own.
+void Stage::excuse_dependants(Socket& socket, const Request& step) {
+    if (step.kind == Request::Kind::send) return;
     for (Request& each : socket.requests) {
-        const bool relies = std::find(each.relies.begin(), each.relies.end(), &request) !=
+        const bool relies = std::find(each.relies.begin(), each.relies.end(), &step) !=
                             each.relies.end();
         if (relies && !each.callback && !each.told) each.excused = true;
     }
@@ -306,8 +311,14 @@ void Stage::note_look_up(Socket& socket, std::string_view host, bool fails) {
 
 void Stage::told_silently(const Explanation& found, const std::string& text) {
     Request& request = *found.request;
-    told(*found.socket, request, text);
     const bool refusal = request.is_refusal(text);
+    if (!refusal) {  // It may have been any of these.
+        const std::uint64_t tick = loop_of(found.socket->host).tick();
+        for (const Request& each : found.socket->requests) {
+            if (may_be(*found.socket, each, text, tick)) excuse_dependants(*found.socket, each);
+        }
+    }
+    told(*found.socket, request, text);
     const bool again = request.blurred;
     request.blurred = refusal ? request.may_pass && found.candidates > 1
                               : request.kind == Request::Kind::send || found.uncertain;

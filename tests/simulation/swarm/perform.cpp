@@ -135,7 +135,8 @@ void Stage::ask_implicit_bind(Socket& socket, const Verdict& next) {
 
 void Stage::rely_on_steps(Socket& socket, Request& request, bool on_connect) {
     for (const Request& each : socket.requests) {
-        const bool over = each.told || each.dropped || each.excused || !each.may_pass;
+        const bool told = each.told && !each.blurred;  // Of another one, perhaps.
+        const bool over = told || each.dropped || each.excused || !each.may_pass;
         if (&each == &request || over) continue;
         const bool binds = each.kind == Kind::bind && !socket.is_local();
         if (binds || (on_connect && each.kind == Kind::connect)) request.relies.push_back(&each);

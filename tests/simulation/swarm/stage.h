@@ -70,8 +70,14 @@ struct Explanation {
     bool uncertain = false;  // One that may never have been made would explain it as well.
     bool is_better_than(const Explanation& other) const {
         if (!request || !other.request) return request && !other.request;
-        return doubts != other.doubts ? doubts < other.doubts
-                                      : request->number < other.request->number;
+        if (doubts != other.doubts) return doubts < other.doubts;
+        // A send that cannot succeed will tell; another may have succeeded, and say nothing.
+        const bool sends = request->kind == Request::Kind::send &&
+                           other.request->kind == Request::Kind::send;
+        if (sends && request->may_succeed != other.request->may_succeed) {
+            return !request->may_succeed;
+        }
+        return request->number < other.request->number;
     }
 };
 
@@ -175,6 +181,7 @@ class Stage {
     void audit_counters(Socket&);
     void check_counted(const Socket&);
     void owe(const Socket&, Request&);
+    void excuse_dependants(Socket&, const Request& step);
     void owe_dependants(Socket&, const Request& step);
     void note_look_up(Socket&, std::string_view host, bool fails);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 namespace swarm {
 
@@ -79,9 +80,17 @@ std::string Traffic::receive(const std::deque<Socket>& sockets, const Socket& re
         return "a datagram arrived that is not what was sent";
     }
     std::string why = "a datagram arrived that nobody has sent";
+    // Empty ones are alike. One without a sender's name is last of all of somebody who has one now.
+    const auto has_other_name = [&](std::uint32_t number) {
+        const Socket& sender = sockets[records_[number].sender];
+        return sender.is_local() && from.host() != sender.local.host();
+    };
+    std::vector<std::uint32_t> alike;
     const auto [first, last] = by_content_.equal_range(content);
-    for (auto each = first; each != last; ++each) {
-        Record& record = records_[each->second];
+    for (auto each = first; each != last; ++each) alike.push_back(each->second);
+    std::stable_partition(alike.begin(), alike.end(), std::not_fn(has_other_name));
+    for (const std::uint32_t number : alike) {
+        Record& record = records_[number];
         const Socket& sender = sockets[record.sender];
         if (!record.accepted || record.size != bytes.size()) continue;
         if (record.local != receiver.is_local()) continue;
