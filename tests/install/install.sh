@@ -2,6 +2,7 @@
 # What is installed can be used: a program outside the tree is built and run by pkg-config, by
 # find_package, and with the tree itself by add_subdirectory and FetchContent. Make and CMake give
 # the same headers; the manual page knows every option of the tool.
+# CMAKE_BUILD names a folder in which CMake has built it already, with CMAKE_BUILD_TYPE=Debug.
 # Catch: the program is the demo, which ends on its own and includes what users include.
 # shellcheck source=tests/harness.sh disable=SC2154
 . "$(dirname "$0")/../harness.sh"
@@ -85,11 +86,12 @@ by_cmake() {
     run 0 build/consumer
 }
 
+build=${CMAKE_BUILD:-$work/build}
 version=$(sed -n 's/^VERSION *= *//p' "$tree/Makefile")
-run 0 cmake -S "$tree" -B "$work/build" -DVOLLEY_TESTS=OFF -DCMAKE_INSTALL_LIBDIR=lib \
+run 0 cmake -S "$tree" -B "$build" -DVOLLEY_TESTS=OFF -DCMAKE_INSTALL_LIBDIR=lib \
     -DCMAKE_BUILD_TYPE=Debug
-run 0 cmake --build "$work/build" -j 2 --target volley volley_simulation volley_tool
-run 0 cmake --install "$work/build" --prefix "$work/cmade"
+run 0 cmake --build "$build" -j 2 --target volley volley_simulation volley_tool
+run 0 cmake --install "$build" --prefix "$work/cmade"
 diff -r "$work/made/include" "$work/cmade/include" >"$work/run.out" ||
     fail 'make and CMake install other headers'
 ok 'cmake --install: the same headers'
