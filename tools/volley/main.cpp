@@ -34,6 +34,7 @@ void print_overview() {
 
 int main(int count, char** arguments) {
     platform::use_binary_channels();
+    std::setvbuf(stderr, nullptr, _IONBF, 0);  // Wine keeps what goes to a file until the end.
     const std::string_view word = count > 1 ? arguments[1] : "";
     if (word.empty()) {
         tool::usage_error("a verb is missing: listen, send or echo; see 'volley --help'");
