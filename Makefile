@@ -34,6 +34,7 @@ FAULTS  = 1
 SEEDS   = 1000
 FIRST   = 1
 ROWS    =
+BEFORE  =
 ROUNDS  = 7
 SECONDS = 0.1
 PLOTS   = .github/bench
@@ -460,6 +461,7 @@ BENCH_ASIO = \
     tests/bench/asio/time.o
 
 BENCH_DRIVER = \
+    tests/bench/driver/compare.o \
     tests/bench/driver/machine.o \
     tests/bench/driver/main.o \
     tests/bench/driver/plan.o \
@@ -578,6 +580,7 @@ HEADERS = \
     tests/bench/child.h \
     tests/bench/content.h \
     tests/bench/datagram_rows.h \
+    tests/bench/driver/compare.h \
     tests/bench/driver/machine.h \
     tests/bench/driver/plan.h \
     tests/bench/driver/report.h \
@@ -735,6 +738,10 @@ bench: build/bench/ours build/bench/simulation build/bench/raw build/bench/drive
 	    sh tests/bench/driver/build.sh build/bench.programs
 	build/bench/driver --rounds=$(ROUNDS) --seconds=$(SECONDS) $(ROWS)
 
+# BEFORE is the same program of another tree.
+bench-compare: build/bench/ours build/bench/driver
+	build/bench/driver --before='$(BEFORE)' --rounds=$(ROUNDS) --seconds=$(SECONDS) $(ROWS)
+
 bench-plots: build/bench/plots
 	build/bench/plots build/bench.tsv $(PLOTS)
 
@@ -780,6 +787,7 @@ help:
 	@echo 'make swarm    plays random schedules against a model: SEEDS=$(SEEDS) FIRST=$(FIRST)'
 	@echo 'make bench    measures us, our peers and the limit: ROWS="flood fanout" ROUNDS=$(ROUNDS)'
 	@echo '              SECONDS=$(SECONDS), each; into build/bench.tsv'
+	@echo 'make bench-compare   what a change costs: BEFORE=../old/build/bench/ours ROUNDS=100'
 	@echo 'make bench-plots  draws build/bench.tsv into PLOTS=$(PLOTS)'
 	@echo 'make install  into DESTDIR= PREFIX=$(PREFIX) LIBDIR= MANDIR=; make uninstall'
 	@echo 'make clean    removes all that make made'
@@ -897,5 +905,5 @@ $(EXAMPLES) $(THREADED_EXAMPLES): libvolley.a
 $(FUZZERS): libvolley.a
 $(FUZZERS:.fuzz=.o): $(HEADERS)
 
-.PHONY: default all demo programs test check fuzz sanitized fault-walk swarm bench bench-plots
-.PHONY: install uninstall clean help
+.PHONY: default all demo programs test check fuzz sanitized fault-walk swarm bench bench-compare
+.PHONY: bench-plots install uninstall clean help

@@ -88,6 +88,34 @@ expect run '^  libuv '
 deny run '^  raw '
 ok 'a row without calls to count leaves out who differs in these, and the estimate knows'
 
+# Another build of ours: in turns, three pairs whose ratios are 1, 3 and 9, and a rate.
+compare() {  # status
+    rm -f "$work"/*.next
+    for build in before now; do
+        printf '#!/bin/sh\nexec sh %s "$@"\n' "$work/$build.sh" >"$work/$build"
+        chmod +x "$work/$build"
+    done
+    run "$1" build/bench/driver --rounds=3 --seconds=0.01 --before="$work/before" \
+        --now="$work/now" --rows="$work/rows"
+}
+# shellcheck disable=SC2016
+contender before 'case $1 in odd) printf "50\t1/s\t10\t0\n"; exit ;; esac
+printf "100\tns\t10\t0\n"'
+# shellcheck disable=SC2016
+contender now 'case $1 in odd) printf "100\t1/s\t10\t0\n"; exit ;; esac
+value=$(cat "$0.next" 2>/dev/null || echo 100)
+echo $((value * 3)) >"$0.next"
+printf "$value\tns\t10\t0\n"'
+compare 0
+expect run '^flood1_small  *3\.0000  *1\.0000 to 9\.0000$'
+expect run '^odd  *0\.5000  *0\.5000 to 0\.5000$'
+contender before 'echo "a datagram was lost" >&2; exit 1'
+compare 1
+expect run '^flood1_small  *before FAILED: a datagram was lost$'
+run 1 build/bench/driver --before= --now="$work/now"
+expect run "^'' has no rows: --before wants a build of build/bench/ours\$"
+ok 'two builds compared: medians of ratios, rates the other way round, failures are told'
+
 contender libuv 'echo "a datagram was lost" >&2; exit 1'
 drive 1
 expect run '^odd$'

@@ -1,15 +1,18 @@
 // The benchmark's driver: runs each row for all contenders in turns (ABCABC, so that noise hits all
 // alike), once more each under a tracer, and reports.
 // Usage: bench.exe [--rounds=N] [--seconds=S] [--programs=FILE] [--rows=FILE] [--output=FILE]
-//     [WORD...]: rows whose name contains a word.
+//     [WORD...]: rows whose name contains a word. With --before=PROGRAM [--now=PROGRAM], another
+// build of ours, these two are compared instead.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/driver/compare.h"
 #include "tests/bench/driver/machine.h"
 #include "tests/bench/driver/plan.h"
 #include "tests/bench/driver/report.h"
@@ -24,6 +27,8 @@ struct Arguments {
     std::string programs = "build/bench.programs";
     std::string rows = "tests/bench/rows.txt";
     std::string output = "build/bench.tsv";
+    std::optional<std::string> before{};
+    std::string now = "build/bench/ours";
     std::vector<std::string> words;
 };
 
@@ -37,6 +42,8 @@ Arguments read_arguments(int count, char** texts) {
         else if (text.starts_with("--programs=")) arguments.programs = value;
         else if (text.starts_with("--rows=")) arguments.rows = value;
         else if (text.starts_with("--output=")) arguments.output = value;
+        else if (text.starts_with("--before=")) arguments.before = value;
+        else if (text.starts_with("--now=")) arguments.now = value;
         else arguments.words.push_back(text);
     }
     if (arguments.rounds < 1) arguments.rounds = 1;
@@ -145,9 +152,23 @@ int drive(const Arguments& arguments) {
     return report.failed() ? 1 : 0;
 }
 
+int compare_builds(const Arguments& arguments) {
+    const Program before = program_of("before", {*arguments.before});
+    const Program now = program_of("now", {arguments.now});
+    for (const Program& each : {before, now}) {
+        if (!each.rows.empty()) continue;
+        std::fprintf(stderr, "'%s' has no rows: --%s wants a build of build/bench/ours\n",
+                     each.command[0].c_str(), each.contender.c_str());
+        return 1;
+    }
+    const std::vector<RowPlan> rows = plan_rows(arguments.rows, {before, now}, arguments.words);
+    return compare(before, now, rows, arguments.seconds, arguments.rounds) > 0 ? 1 : 0;
+}
+
 }  // namespace
 }  // namespace bench
 
 int main(int count, char** texts) {
-    return bench::drive(bench::read_arguments(count, texts));
+    const bench::Arguments arguments = bench::read_arguments(count, texts);
+    return arguments.before ? bench::compare_builds(arguments) : bench::drive(arguments);
 }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 namespace bench {
 
@@ -57,14 +58,20 @@ Command with_row(Command command, const std::string& row) {
     return command;
 }
 
+Program program_of(const std::string& contender, Command command) {
+    Program program{.contender = contender, .command = std::move(command), .rows = {}};
+    std::istringstream names(output_of(with_row(program.command, "--list")));
+    for (std::string name; names >> name;) program.rows.insert(name);
+    return program;
+}
+
 std::vector<Program> read_programs(const std::string& path) {
     std::vector<Program> programs;
     for (const std::vector<std::string>& line : read_table(path)) {
-        Program program{line.at(0), line.at(1) == "offload", line.at(1) == "calls",
-                        {line.begin() + 2, line.end()}, {}};
-        std::istringstream names(output_of(with_row(program.command, "--list")));
-        for (std::string name; names >> name;) program.rows.insert(name);
-        programs.push_back(std::move(program));
+        Program& program = programs.emplace_back(
+            program_of(line.at(0), {line.begin() + 2, line.end()}));
+        program.offload = line.at(1) == "offload";
+        program.calls = line.at(1) == "calls";
     }
     return programs;
 }

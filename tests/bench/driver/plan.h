@@ -33,6 +33,8 @@ struct RowPlan {
 };
 
 Command with_row(Command command, const std::string& row);
+// Of what it says that its rows are.
+Program program_of(const std::string& contender, Command command);
 std::vector<Program> read_programs(const std::string& path);
 
 // Those of the file first, then what else some contender has; only those that contain a word, if
