@@ -14,7 +14,9 @@ if [ -z "${WINE:-}" ]; then
 fi
 
 # A program that starts while the server of the last one goes away is turned off, so it stays for a
-# while. Where it has another name, such a start is rare enough.
+# while; a running one keeps the time that it was started with. It wants the folder to be there.
+# Where it has another name, such a start is rare enough.
+mkdir -p "${WINEPREFIX:-$HOME/.wine}"
 server=$(dirname "$(command -v "$WINE")")/wineserver
 for server in "$server" "${server}64"; do
     [ -x "$server" ] && "$server" -p30 2>/dev/null
