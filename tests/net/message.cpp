@@ -114,6 +114,7 @@ TEST_CASE("[39] a unix datagram of more than 65,536 bytes is its beginning, and 
     sender.send(large, 0, 10, path);
     CHECK(run_until(loop, [&] { return heard.size() == 5; }));
     CHECK(heard.back() == std::pair<std::size_t, bool>{10, false});
+    CHECK(receiver.counters().truncated == 2);
 }
 
 TEST_CASE("[33][39] empty datagrams are messages, alone and among others") {

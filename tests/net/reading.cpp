@@ -3,6 +3,9 @@
 // system calls, which pass through this program.
 #if defined(__linux__) && !defined(VOLLEY_USE_POLL) && !defined(VOLLEY_USE_KQUEUE)
 
+#include <algorithm>
+#include <utility>
+
 #include "tests/net/faults.h"
 #include "tests/net/trains.h"
 
@@ -93,6 +96,23 @@ TEST_CASE("trains in one piece are asked for when datagrams have come together, 
         settings += wanted ? 1 : 0;
         CHECK(Fault::calls(Call::setsockopt) == settings);
     }
+}
+
+TEST_CASE("[4] what one socket may have of a turn counts the datagrams inside trains") {
+    const bool trains = test::kernel_has_trains();
+    core::Loop loop;
+    Receiver receiver(loop);
+    test::teach_trains(loop, receiver.socket, receiver.address);
+    std::uint64_t tick = 0;
+    int in_tick = 0;
+    int most_in_tick = 0;
+    receiver.socket.on_message([&] {
+        if (std::exchange(tick, loop.tick()) != loop.tick()) in_tick = 0;
+        most_in_tick = std::max(most_in_tick, ++in_tick);
+    });
+    hear(receiver, Type::udp4, {}, trains ? 1000 : 200);
+    CHECK(most_in_tick < 256 + 128);  // It may end inside a train.
+    if (trains) CHECK(most_in_tick > 16);
 }
 
 TEST_CASE("a kernel that has no trains is asked for them once, and nobody is told") {
