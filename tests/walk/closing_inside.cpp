@@ -111,11 +111,14 @@ void inside_lookup(Stage& stage) {
         kept.push_back(std::move(answer));
     }});
     other->send("by name", seat.address.port, "answered too late", other.sent());
-    stage.look_up("localhost", net::Family::ipv4, [&] {
-        finish<end>(other);
-        finish<end>(seat);
-        for (net::LookupAnswer& answer : kept) answer(Address::loopback(net::Family::ipv4));
-    });
+    // A thread's answer may come before 'listening', which the end would then silence.
+    seat.on_listening = [&] {
+        stage.look_up("localhost", net::Family::ipv4, [&] {
+            finish<end>(other);
+            finish<end>(seat);
+            for (net::LookupAnswer& answer : kept) answer(Address::loopback(net::Family::ipv4));
+        });
+    };
 }
 
 template <End end>
