@@ -188,7 +188,7 @@ std::size_t Datagram::State::load(Volley& volley) {
     std::size_t count = 0;
     std::size_t begin = volley.next;
     std::size_t parts_end = 0;  // Behind it lies what found no memory for the rest of it.
-    const bool directing = to.directions != nullptr;
+    const bool directing = to.directions != nullptr;  // Some send of this loop had options.
     to.parts.clear();
     while (begin < volley.size() && count < Volley::batch_max &&
            to.parts.size() < Exchange::parts_max) {
