@@ -185,7 +185,7 @@ bool Datagram::State::receive_failed(Error failed) {
     return refusal;
 }
 
-// What stands in front is not for the listeners, and is counted as this. False.
+// The front buffer is not for the listeners, and is counted as what it is. False.
 bool Datagram::State::turn_away(const Arrivals& arrivals, std::uint64_t Counters::* as) {
     tally().*as += arrivals.front_count();
     return false;

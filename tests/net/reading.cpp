@@ -111,7 +111,7 @@ TEST_CASE("[4] what one socket may have of a turn counts the datagrams inside tr
         most_in_tick = std::max(most_in_tick, ++in_tick);
     });
     hear(receiver, Type::udp4, {}, trains ? 1000 : 200);
-    CHECK(most_in_tick < 256 + 128);  // It may end inside a train.
+    CHECK(most_in_tick < 256 + 128);  // What was read last may be a whole train.
     if (trains) CHECK(most_in_tick > 16);
 }
 

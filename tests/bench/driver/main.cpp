@@ -1,8 +1,8 @@
 // The benchmark's driver: runs each row for all contenders in turns (ABCABC, so that noise hits all
 // alike), once more each under a tracer, and reports.
 // Usage: bench.exe [--rounds=N] [--seconds=S] [--programs=FILE] [--rows=FILE] [--output=FILE]
-//     [WORD...]: rows whose name contains a word. With --before=PROGRAM [--now=PROGRAM], another
-// build of ours, these two are compared instead.
+//     [WORD...]: rows whose name contains a word.
+// Or, with --before=PROGRAM [--now=PROGRAM] instead of --programs and --output: two builds of ours.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

@@ -80,7 +80,7 @@ std::string Traffic::receive(const std::deque<Socket>& sockets, const Socket& re
         return "a datagram arrived that is not what was sent";
     }
     std::string why = "a datagram arrived that nobody has sent";
-    // Empty ones are alike. One without a sender's name is last of all of somebody who has one now.
+    // Short ones are alike: those whose sender has this name now come first.
     const auto has_other_name = [&](std::uint32_t number) {
         const Socket& sender = sockets[records_[number].sender];
         return sender.is_local() && from.host() != sender.local.host();
